@@ -1,0 +1,1 @@
+"""Analyzers: one module answers one question, purely from the tables."""

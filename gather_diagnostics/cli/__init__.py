@@ -1,0 +1,61 @@
+"""The command line: options in, a Request; a result out, an exit code.
+
+Importing this costs click and nothing heavier: what a command needs is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import click
+
+from gather_diagnostics.cli.analyze import analyze
+from gather_diagnostics.cli.demo import demo
+from gather_diagnostics.cli.gather import gather
+from gather_diagnostics.cli.sources import sources
+from gather_diagnostics.cli.verify import verify
+from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError
+
+for command in (analyze, demo, sources, verify):
+    gather.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit. Errors of ours are one sentence on stderr; --debug lets the traceback through."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    debug = "--debug" in (arguments if arguments is not None else sys.argv[1:])
+    sys.exit(_run(arguments, debug))
+
+
+def _run(arguments: list[str] | None, debug: bool) -> int:
+    try:
+        result = gather.main(arguments, prog_name="gather_diagnostics", standalone_mode=False)
+    except GatherError as error:
+        if debug:
+            raise
+        return _say(str(error), error.exit_code)
+    except click.ClickException as error:
+        # click exits with 2 on a usage error; here 2 means "written, but partial".
+        hint = f"\nTry '{error.ctx.command_path} --help'." if isinstance(error, click.UsageError) and error.ctx else ""
+        return _say(error.format_message() + hint, 1)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("interrupted; no bundle was written", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our stdout went away (| head): the bundle is written, nobody is listening any more.
+        sys.stdout = None
+        return 0
+    return result if isinstance(result, int) else 0
+
+
+def _say(message: str, code: int) -> int:
+    from gather_diagnostics.document.escaping import terminal
+
+    click.echo(f"error: {terminal(message, lines=True)}" if code != EXIT_INTERRUPTED else message, err=True)
+    return code
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    """A scheduler's SIGTERM bundles what is there, as Ctrl-C does."""
+    raise KeyboardInterrupt

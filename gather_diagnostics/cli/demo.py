@@ -1,0 +1,34 @@
+"""`gather_diagnostics demo`: a staged incident on any machine, with nothing configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gather_diagnostics.cli.options import on_bug, output_options, show
+
+
+@click.command()
+@output_options
+def demo(*, out: Path, format_: str, quiet: bool, debug: bool) -> int:
+    """Play a staged incident through the real collectors, and end by saying which change was planted."""
+    from gather_diagnostics import pipeline, plugins, progress, runner
+    from gather_diagnostics.cli.gather import build_request
+    from gather_diagnostics.demo import play
+    from gather_diagnostics.demo.story import SERVICE
+
+    with play.stage() as staged:
+        request = build_request(staged.config, SERVICE, description=staged.story.alert, now=staged.now)
+        sources = runner.load_sources(
+            staged.config, SERVICE, [p.name for p in plugins.BUILT_IN if p.group == plugins.COLLECTORS]
+        )
+        with progress.choose(sources, quiet=quiet) as shown:
+            evidence = pipeline.gather(request, sources, progress=shown, on_bug=on_bug(debug), demo=play.NOTICE)
+        delivered = pipeline.deliver(evidence, out)
+    truth = play.truth(staged, delivered.document)
+    show(delivered, format_, planted=truth)
+    if format_ == "text":
+        verdict = "the first suspect is right" if truth["right"] else "the first suspect is WRONG"
+        click.echo(f"\nPlanted: {truth['change']}, onset {truth['onset'][11:19]} UTC - {verdict}.")
+    return delivered.exit_code

@@ -1,0 +1,170 @@
+"""`gather_diagnostics --service NAME`: collect, analyze, bundle."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gather_diagnostics import __version__
+from gather_diagnostics.cli.options import config_option, load_config, on_bug, output_options, show
+
+if TYPE_CHECKING:
+    from gather_diagnostics.config import Config
+    from gather_diagnostics.model import Request
+
+EPILOG = """\b
+Examples:
+  gather_diagnostics --service checkout                        the last 60 minutes
+  gather_diagnostics --service checkout --since 2h
+  gather_diagnostics --service checkout --at 02:47             around an alert
+  gather_diagnostics --service checkout --from 2026-03-14T02:00Z --to 2026-03-14T03:30Z
+  kubectl logs -n shop deploy/checkout --timestamps --since=2h |
+      gather_diagnostics --service checkout --logs -
+  gather_diagnostics --service checkout --dry-run              what would be read
+  gather_diagnostics demo                                      a staged incident
+\b
+Exit codes: 0 complete, 1 usage or configuration error, 2 written but partial,
+3 no source could be read, 4 verification failed, 130 interrupted.
+"""
+
+
+@click.group(invoke_without_command=True, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--service", metavar="NAME", help="The service that is in trouble.")
+@click.option("--since", metavar="DURATION", help="Incident window: this long until now (or --at), e.g. 2h. [60m]")
+@click.option("--at", metavar="TIME", help="When it was noticed: the window is 45 min before to 15 min after.")
+@click.option("--from", "start", metavar="TIME", help="Start of the incident window.")
+@click.option("--to", "end", metavar="TIME", help="End of the incident window. [now]")
+@click.option("--change-window", metavar="DURATION", help="How far back changes are looked up. [24h]")
+@click.option("--source", "names", multiple=True, metavar="NAME", help="Read this source only; repeatable.")
+@click.option("--logs", multiple=True, metavar="GLOB", help="Read these log files; - is stdin; repeatable.")
+@config_option
+@click.option("--deadline", default="60s", metavar="DURATION", show_default=True, help="For the whole run.")
+@click.option("--description", default="", metavar="TEXT", help="What the alert said.")
+@click.option("--severity", default="", metavar="LEVEL", help="Your own severity, e.g. SEV2; recorded as given.")
+@click.option("--dry-run", is_flag=True, help="Say what would be read from where; read nothing.")
+@output_options
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.pass_context
+def gather(
+    context: click.Context,
+    *,
+    service: str | None,
+    since: str | None,
+    at: str | None,
+    start: str | None,
+    end: str | None,
+    change_window: str | None,
+    names: tuple[str, ...],
+    logs: tuple[str, ...],
+    config_path: Path | None,
+    deadline: str,
+    description: str,
+    severity: str,
+    dry_run: bool,
+    out: Path,
+    format_: str,
+    quiet: bool,
+    debug: bool,
+) -> int | None:
+    """Collect evidence for an incident: when it really started, what changed just before, which change most
+    likely did it and why. Reads git, log files and Prometheus; changes nothing anywhere. Writes one bundle.
+
+    Times: 2026-03-14T02:47Z, '2026-03-14 02:47' (local), 02:47 (today), '25m ago'. Durations: 90s, 45m, 2h, 1d.
+    """
+    if context.invoked_subcommand:
+        return None
+    if not service:
+        raise click.UsageError("say which service is in trouble: --service NAME", context)
+    from gather_diagnostics import pipeline, progress, runner
+
+    config = load_config(config_path)
+    if logs:
+        config.override("logfiles", {"paths": [_absolute(glob) for glob in logs]})
+    request = build_request(
+        config, service, since=since, at=at, start=start, end=end, change_window=change_window,
+        deadline=deadline, description=description, severity=severity,
+    )  # fmt: skip
+    chosen = choose_sources(names)
+    sources = runner.load_sources(config, service, chosen)
+    if dry_run:
+        from gather_diagnostics.cli.sources import print_survey
+
+        print_survey(request, sources, check=False, format_=format_)
+        return 0
+    with progress.choose(chosen, quiet=quiet) as shown:
+        evidence = pipeline.gather(request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug))
+    delivered = pipeline.deliver(evidence, out)
+    show(delivered, format_)
+    return delivered.exit_code
+
+
+def choose_sources(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The collectors named, or all. Raises InputError for one that does not exist."""
+    from gather_diagnostics import plugins
+    from gather_diagnostics.errors import InputError
+
+    there = plugins.names(plugins.COLLECTORS)
+    for name in names:
+        if name not in there:
+            raise InputError(f"--source {name}: there is no such source; there are {', '.join(there)}")
+    return tuple(dict.fromkeys(names)) or there
+
+
+def build_request(
+    config: Config,
+    service: str,
+    *,
+    since: str | None = None,
+    at: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    change_window: str | None = None,
+    deadline: str = "60s",
+    description: str = "",
+    severity: str = "",
+    now: datetime | None = None,
+) -> Request:
+    """The request for options as typed. Raises InputError and ConfigError."""
+    from gather_diagnostics import windows
+    from gather_diagnostics.errors import InputError
+    from gather_diagnostics.model import Request
+
+    if not service.strip() or len(service) > 200 or not service.isprintable():
+        raise InputError(f"--service {service[:60]!r} is not a service name: use 1 to 200 printable characters")
+    entry = config.service(service)
+    local = windows.zone(config.settings.timezone or _local_zone())
+    now = now or datetime.now(UTC)
+    chosen = windows.choose(
+        now=now, local=local, since=since, at=at, start=start, end=end,
+        change_window=change_window or config.settings.change_window,
+    )  # fmt: skip
+    seconds = windows.duration(deadline, "--deadline").total_seconds()
+    return Request(
+        service=service,
+        asked=now,
+        incident=chosen.incident,
+        baseline=chosen.baseline,
+        seasonal=chosen.seasonal,
+        changes=chosen.changes,
+        description=description,
+        severity=severity,
+        timezone=local.key,
+        dependencies=tuple(entry.dependencies),
+        runbooks=tuple(entry.runbooks),
+        owner=entry.owner,
+        # The analyzers and the bundle need their share of the deadline: a quarter, at most 15 s.
+        source_seconds=seconds - min(15.0, seconds / 4),
+    )
+
+
+def _local_zone() -> str:
+    from tzlocal import get_localzone_name
+
+    return get_localzone_name() or "UTC"
+
+
+def _absolute(glob: str) -> str:
+    return glob if glob == "-" else str(Path(glob).expanduser().absolute())

@@ -1,0 +1,73 @@
+"""Options that several commands share, and what they turn into."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from gather_diagnostics.config import Config
+    from gather_diagnostics.pipeline import Delivered, OnBug
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _all(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+config_option = click.option(
+    "--config", "config_path", type=click.Path(path_type=Path), metavar="FILE",
+    help="Configuration; default: diagnostics.yaml here or in a folder above.",
+)  # fmt: skip
+debug_option = click.option("--debug", is_flag=True, help="Show tracebacks of failures.")
+output_options = _all(
+    click.option("--out", type=click.Path(path_type=Path), default=".", metavar="DIR",
+                 help="Where the bundle is written; default: the current folder."),
+    click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
+                 help="What stdout gets: a summary, or the evidence document as JSON."),
+    click.option("--quiet", "-q", is_flag=True, help="No progress on stderr."),
+    debug_option,
+)  # fmt: skip
+
+
+def load_config(path: Path | None) -> Config:
+    """The file named, the nearest diagnostics.yaml, or the empty configuration. Raises ConfigError."""
+    from gather_diagnostics import config, plugins
+
+    found = path or config.find(Path.cwd())
+    loaded = config.read(found) if found else config.Config()
+    loaded.check_names(plugins.names(plugins.COLLECTORS))
+    return loaded
+
+
+def on_bug(debug: bool) -> OnBug | None:
+    """What happens to a plug-in's exception besides becoming a gap: with --debug its traceback is shown."""
+    import traceback
+
+    return traceback.print_exception if debug else None
+
+
+def show(delivered: Delivered, format_: str, **more: Any) -> None:
+    """Put the result on stdout: one JSON document, or a summary that fits a screen."""
+    if format_ == "json":
+        document = (
+            dict(delivered.document) | {"bundle": str(delivered.folder), "archive": str(delivered.archive)} | more
+        )
+        json.dump(document, sys.stdout, indent=1, sort_keys=True)
+        sys.stdout.write("\n")
+    else:
+        from gather_diagnostics.document.summary import print_summary
+
+        print_summary(delivered.document, str(delivered.folder))
+    sys.stdout.flush()

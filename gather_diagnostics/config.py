@@ -1,0 +1,234 @@
+"""`diagnostics.yaml`: settings of the sources and the service catalogue.
+
+    timezone: Europe/Berlin            # zone-less times that people type, and the second zone shown
+    change_window: 24h
+    sources:                           # settings of each collector, for all services
+      prometheus: {url: "https://prometheus.example.com", bearer_token: "${PROM_TOKEN}"}
+    services:
+      checkout:
+        owner: team-payments
+        dependencies: [payments, cart]
+        runbooks: [bad-deploy]
+        sources:                       # the same settings, for this service; they win
+          git: {repo: ../shop, paths: [services/checkout]}
+
+`${NAME}` in a text is replaced by the environment variable, so that no secret needs to stand in the file.
+Relative paths are relative to the file. Every error names file, line and key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+
+from gather_diagnostics.errors import ConfigError, InputError
+
+if TYPE_CHECKING:
+    from gather_diagnostics.plugins import Collector
+
+FILE_NAME = "diagnostics.yaml"
+LARGEST = 5_000_000
+"""Bytes; nobody's configuration is larger, but a wrong file name may be."""
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+Path_ = tuple[str | int, ...]
+
+
+def _resolved(value: str, info: ValidationInfo) -> str:
+    folder = (info.context or {}).get("folder")
+    expanded = os.path.expanduser(value)
+    if not value or value == "-" or not folder or os.path.isabs(expanded):
+        return expanded
+    return os.path.join(folder, expanded)
+
+
+LocalPath = Annotated[str, AfterValidator(_resolved)]
+"""A path in a collector's settings: `~` is expanded, relative ones are relative to the configuration file."""
+
+
+class Service(BaseModel):
+    """One entry of the service catalogue."""
+
+    model_config = ConfigDict(extra="forbid")
+    owner: str = Field(default="", description="team or person")
+    dependencies: list[str] = Field(default_factory=list, description="services it calls")
+    runbooks: list[str] = Field(default_factory=list, description="runbook ids or URLs")
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="collector settings for this service")
+
+
+class Settings(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid")
+    timezone: str = Field(default="", description="IANA name; empty: this machine's")
+    change_window: str = Field(default="24h", description="how far back changes are looked up")
+    sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="collector settings")
+    services: dict[str, Service] = Field(default_factory=dict, description="the service catalogue")
+
+
+class Config:
+    """Settings with the places they came from. `Config()` is the empty configuration."""
+
+    def __init__(
+        self, settings: Settings | None = None, path: Path | None = None, node: yaml.Node | None = None
+    ) -> None:
+        self.settings = settings or Settings()
+        self.path = path
+        self._node = node
+        self._overrides: dict[str, dict[str, Any]] = {}
+
+    def service(self, name: str) -> Service:
+        """The catalogue's entry. Without a catalogue every name will do; with one, a stranger is an InputError."""
+        services = self.settings.services
+        if not services or name in services:
+            return services.get(name, Service())
+        near = difflib.get_close_matches(name, services, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(services)[:10])}"
+        raise InputError(f"there is no service {name!r} in {self.path}: {hint}")
+
+    def override(self, name: str, settings: Mapping[str, Any]) -> None:
+        """Settings from the command line, on top of all others."""
+        self._overrides[name] = dict(settings)
+
+    def collector(self, kind: type[Collector], service: str) -> Collector:
+        """A collector with its settings: `sources.<name>`, then those of the service on top."""
+        name = kind.name
+        merged: dict[str, Any] = {}
+        origin: dict[str, Path_] = {}
+        for path, settings in (
+            (("sources", name), self.settings.sources.get(name, {})),
+            (("services", service, "sources", name), self.service(service).sources.get(name, {})),
+        ):
+            merged |= settings
+            origin |= dict.fromkeys(settings, path)
+        merged |= self._overrides.get(name, {})
+        context = {"folder": str(self.path.parent)} if self.path else None
+        try:
+            return kind(kind.Settings.model_validate(merged, context=context))
+        except ValidationError as error:
+            raise self._error(error, kind.Settings.model_fields, origin, ("sources", name)) from error
+
+    def _error(
+        self, error: ValidationError, known: Iterable[str], origin: Mapping[str, Path_] = {}, prefix: Path_ = ()
+    ) -> ConfigError:
+        first = error.errors(include_url=False, include_input=False)[0]
+        loc = first["loc"]
+        path = (*origin.get(str(loc[0]) if loc else "", prefix), *loc)
+        if first["type"] == "extra_forbidden":
+            return self.error(path, f"there is no such setting; there are {', '.join(sorted(known))}")
+        return self.error(path, first["msg"][0].lower() + first["msg"][1:])
+
+    def error(self, path: Path_, what: str) -> ConfigError:
+        line, known = _line(self._node, path)
+        key = ".".join(str(p) for p in path[:known] or path)
+        return ConfigError(f"{self.path}, line {line}, {key}: {what}" if self.path else f"{key}: {what}")
+
+    def check_names(self, collectors: tuple[str, ...]) -> None:
+        """Raises ConfigError for settings of a collector that does not exist."""
+        places = [("sources", n) for n in self.settings.sources]
+        places += [("services", s, "sources", n) for s, e in self.settings.services.items() for n in e.sources]  # type: ignore[misc]
+        for path in places:
+            if path[-1] not in collectors:
+                raise self.error(path, f"there is no source of this name; there are {', '.join(collectors)}")
+
+
+def find(start: Path) -> Path | None:
+    """The nearest `diagnostics.yaml`: in `start` or a folder above, up to the root of a git checkout."""
+    for folder in (start, *start.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def read(path: Path) -> Config:
+    """Raises ConfigError for a file that can't be read, isn't YAML, or does not fit `Settings`."""
+    node = _compose(path)
+    config = Config(path=path.absolute(), node=node)
+    data = yaml.SafeLoader("").construct_document(node) if node is not None else {}
+    if not isinstance(data, dict):
+        raise config.error((), f"expected keys such as sources and services, found {type(data).__name__}")
+    data = _expand(config, data, ())
+    try:
+        config.settings = Settings.model_validate(data)
+    except ValidationError as error:
+        raise config._error(error, {**Settings.model_fields, **Service.model_fields}) from error
+    return config
+
+
+def _compose(path: Path) -> yaml.Node | None:
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise ConfigError(f"{path} is larger than {LARGEST:,} bytes: is this the configuration file?")
+        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        _refuse_aliases(path, node)
+    except OSError as error:
+        raise ConfigError(f"can't read the configuration {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: not valid YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    return node
+
+
+def _refuse_aliases(path: Path, node: yaml.Node | None) -> None:
+    """Aliases can make a tree of unbounded size out of a small file ('billion laughs'); nobody needs them here."""
+    seen: set[int] = set()
+    stack = [node] if node else []
+    while stack:
+        this = stack.pop()
+        if id(this) in seen:
+            raise ConfigError(f"{path}, line {this.start_mark.line + 1}: YAML aliases (*name) are not supported here")
+        seen.add(id(this))
+        if isinstance(this, yaml.MappingNode):
+            stack += [part for pair in this.value for part in pair]
+        elif isinstance(this, yaml.SequenceNode):
+            stack += this.value
+
+
+def _expand(config: Config, value: Any, path: Path_) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _expand(config, v, (*path, str(k))) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(config, v, (*path, i)) for i, v in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def variable(match: re.Match[str]) -> str:
+        if match[1] not in os.environ:
+            raise config.error(path, f"the environment variable {match[1]} is not set")
+        return os.environ[match[1]]
+
+    return _VARIABLE.sub(variable, value)
+
+
+def _line(node: yaml.Node | None, path: Path_) -> tuple[int, int]:
+    """(1-based line of the deepest part of `path` that the document has, how many parts that is)."""
+    line = node.start_mark.line + 1 if node else 1
+    for depth, part in enumerate(path):
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            pair = (node.value[part], node.value[part])
+        else:
+            pair = None
+        if pair is None:
+            # A missing or misspelt key: the line of its parent is the best there is; the key is still named.
+            return line, len(path) if depth else 0
+        line, node = pair[0].start_mark.line + 1, pair[1]
+    return line, len(path)

@@ -1,0 +1,213 @@
+"""The values that go through the pipe: `Request` in, `Evidence` out.
+
+All are immutable. Every `datetime` is timezone-aware and in UTC; users' zones are a matter of display
+(`Request.timezone`). Importing this module costs nothing heavy: no pandas, no Arrow, no pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Json = Any
+"""Whatever `json.dumps` takes: None, bool, int, float, str, list, dict with string keys."""
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+
+Cause = Literal[
+    "not_configured",  # nobody said where to look, and nothing was discovered
+    "not_found",  # it was looked for and is not there
+    "unreachable",  # no connection, DNS, TLS
+    "denied",  # 401, 403, file permissions
+    "timeout",  # the deadline fell first
+    "throttled",  # 429 and its kin
+    "truncated",  # a limit of ours cut it; what is there is real
+    "invalid",  # it answered, and the answer can't be read
+    "failed",  # the collector itself broke: a bug, ours or the plug-in's
+    "interrupted",  # Ctrl-C
+    "skipped",  # an analyzer whose tables are missing
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open span of time [start, end), UTC."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a Window takes timezone-aware times")
+        if self.end <= self.start:
+            raise ValueError(f"a Window ends after it starts: {self.start} .. {self.end}")
+        object.__setattr__(self, "start", self.start.astimezone(UTC))
+        object.__setattr__(self, "end", self.end.astimezone(UTC))
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def __contains__(self, time: datetime) -> bool:
+        return self.start <= time < self.end
+
+    def shifted(self, by: timedelta) -> Window:
+        return Window(self.start + by, self.end + by)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked: one service, its windows, and what a person already knows."""
+
+    service: str
+    asked: datetime
+    """When the question was put (UTC): the only clock an analyzer may know."""
+    incident: Window
+    """Where the onset is searched."""
+    baseline: Window
+    """How it was before: as long as `incident`, directly before it."""
+    changes: Window
+    """Where changes are looked up: reaches further back, ends with `incident`."""
+    seasonal: tuple[Window, ...] = ()
+    """The incident's clock hours one day and one week earlier, for sources that keep them."""
+    description: str = ""
+    """What the alert said."""
+    severity: str = ""
+    """The severity a person gave, in the words of their scheme; empty when nobody did."""
+    timezone: str = "UTC"
+    """IANA name of the zone times are shown in besides UTC."""
+    dependencies: tuple[str, ...] = ()
+    """Services this one calls, from the service catalogue."""
+    runbooks: tuple[str, ...] = ()
+    """Runbooks (ids or URLs) the service catalogue names for this service."""
+    owner: str = ""
+    source_seconds: float = 45.0
+    """How long each source may take, in seconds. Collectors set their clients' time-outs from it."""
+
+    def windows(self) -> tuple[Window, ...]:
+        """Baseline, incident and the seasonal windows: what a metrics source is asked for."""
+        return (self.baseline, self.incident, *self.seasonal)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something a collector would read: the answer to 'what was asked of whom'."""
+
+    what: str
+    """e.g. 'commits touching services/checkout'"""
+    where: str
+    """e.g. '/src/shop (branch main)'; never with credentials in it"""
+    because: str
+    """How it was found: 'the current directory is in this repository', 'PROMETHEUS_URL is set'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows for one table: mappings of column to value, or an Arrow batch where there are many.
+
+    Columns that are left out are null. `source` is filled in by the runner.
+    """
+
+    table: str
+    rows: Sequence[Mapping[str, Any]] | pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A raw record worth keeping as text, e.g. a patch or an HTTP answer: raw/<source>/<name> in the bundle.
+
+    A row's `ref` may point there as 'raw/<source>/<name>'.
+    """
+
+    name: str
+    """Relative path of plain ASCII: letters, digits, '.', '_', '-' and '/'."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that was wanted and could not be read."""
+
+    source: str
+    """Collector's name, or 'analyzer:<name>'."""
+    wanted: str
+    cause: Cause
+    why: str
+    """One sentence, the client's own words kept but cut."""
+    mend: str = ""
+    """The exact command, setting or policy line that would mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How one source fared."""
+
+    source: str
+    targets: tuple[Target, ...]
+    rows: Mapping[str, int]
+    """Rows delivered by table."""
+    seconds: float
+    status: Literal["complete", "partial", "failed", "not_used"]
+    """complete: all asked was answered (an empty answer is one); partial: some gaps; failed: gaps and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Evidence of a claim: row numbers in a table of the bundle (0-based, in file order)."""
+
+    table: str
+    rows: tuple[int, ...]
+    """At most 20 are kept, the most telling first."""
+    total: int = 0
+    """How many rows support it in all; 0 means `len(rows)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer to one question."""
+
+    id: str
+    """Stable: the question, then what tells it from its siblings: 'latency:p95'."""
+    question: str
+    """The analyzer's name."""
+    headline: str
+    """One sentence with a figure in it."""
+    confidence: float
+    """0..1: of the findings given at 0.8, four in five are right."""
+    severity: Severity = "info"
+    time: datetime | None = None
+    span: Window | None = None
+    supports: tuple[Support, ...] = ()
+    details: Mapping[str, Json] = field(default_factory=dict)
+    """Figures behind the headline; each analyzer documents its keys."""
+
+
+Tables = Mapping[str, "pd.DataFrame"]
+"""Name to DataFrame, as declared in `gather_diagnostics.tables`; index 0..n-1 is the row number."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The one value that goes all the way; what a bundle holds and what everything after collection reads."""
+
+    request: Request
+    tables: Mapping[str, pd.DataFrame]
+    coverage: tuple[Coverage, ...]
+    gaps: tuple[Gap, ...]
+    findings: tuple[Finding, ...] = ()
+    raws: Mapping[str, str] = field(default_factory=dict)
+    """Path below raw/ to text, redacted."""
+    redactions: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Kind of secret to place ('logs.message') to how many were replaced."""
+    demo: str = ""
+    """Says so when the evidence is staged; empty for real ones."""
+    interrupted: bool = False
+
+    def findings_of(self, question: str) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.question == question)

@@ -1,0 +1,82 @@
+"""The pipe from a request to a bundle on disk, for every command that goes through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gather_diagnostics.errors import EXIT_COMPLETE, EXIT_INTERRUPTED, EXIT_PARTIAL, NoSourceError
+from gather_diagnostics.model import Evidence, Gap, Request
+from gather_diagnostics.progress import Progress
+from gather_diagnostics.runner import Source, analyze, collect
+
+OnBug = Callable[[BaseException], None]
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A bundle on disk and the document that is in it."""
+
+    document: Mapping[str, Any]
+    """The content of evidence.json."""
+    folder: Path
+    archive: Path
+    exit_code: int
+
+
+def gather(
+    request: Request,
+    sources: Mapping[str, Source],
+    *,
+    asked_for: Iterable[str] = (),
+    progress: Progress | None = None,
+    on_bug: OnBug | None = None,
+    demo: str = "",
+) -> Evidence:
+    """Collect, redact, analyze. Raises NoSourceError when not one source could be read."""
+    from gather_diagnostics.redaction import Redactor
+
+    redactor = Redactor()
+    collected = collect(request, sources, redactor, asked_for=asked_for, progress=progress, on_bug=on_bug)
+    if not collected.interrupted and all(c.status in ("failed", "not_used") for c in collected.coverage):
+        raise NoSourceError(_nothing_read(collected.gaps))
+    evidence = Evidence(
+        request=request,
+        tables=collected.tables,
+        coverage=collected.coverage,
+        gaps=collected.gaps,
+        raws=collected.raws,
+        redactions=redactor.report,
+        demo=demo,
+        interrupted=collected.interrupted,
+    )
+    return analyze(evidence, on_bug)
+
+
+def deliver(evidence: Evidence, out: Path) -> Delivered:
+    """Render and write the bundle below `out`. Raises BundleError when it can't be written; nothing is left then."""
+    from gather_diagnostics.bundle import write
+    from gather_diagnostics.document import render, view
+
+    document = view(evidence)
+    written = write(evidence, render(document), out)
+    return Delivered(document, written.folder, written.archive, exit_code(evidence))
+
+
+def exit_code(evidence: Evidence) -> int:
+    """130 when interrupted, 2 when something that was asked for is missing, else 0.
+
+    A source that nobody configured or asked for is shown in the document, but does not make a run partial.
+    """
+    if evidence.interrupted:
+        return EXIT_INTERRUPTED
+    not_used = {c.source for c in evidence.coverage if c.status == "not_used"}
+    missing = [g for g in evidence.gaps if g.source not in not_used and g.cause != "skipped"]
+    return EXIT_PARTIAL if missing else EXIT_COMPLETE
+
+
+def _nothing_read(gaps: Iterable[Gap]) -> str:
+    reasons = "\n".join(f"  {g.source}: {g.why}" + (f"\n    mend: {g.mend}" if g.mend else "") for g in gaps)
+    return f"no source could be read, so there is no evidence to write:\n{reasons or '  no source is in use'}"

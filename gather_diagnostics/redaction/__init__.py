@@ -1,0 +1,8 @@
+"""Takes secrets out of everything a source said, before anything else sees it.
+
+Importing this loads neither pandas nor pyarrow.
+"""
+
+from gather_diagnostics.redaction.redactor import Redactor
+
+__all__ = ["Redactor"]

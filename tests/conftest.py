@@ -1,0 +1,48 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from gather_diagnostics import Request, Window
+
+NOW = datetime(2026, 3, 14, 3, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A fixed 'now' for everything that does not talk to a live server."""
+    return NOW
+
+
+@pytest.fixture
+def make_request() -> Callable[..., Request]:
+    """make_request(service='checkout', now=NOW, minutes=60, change_hours=24, **fields) -> Request."""
+
+    def make(
+        service: str = "checkout", now: datetime = NOW, minutes: int = 60, change_hours: int = 24, **fields: object
+    ) -> Request:
+        length = timedelta(minutes=minutes)
+        incident = Window(now - length, now)
+        return Request(
+            service=service,
+            asked=now,
+            incident=incident,
+            baseline=Window(incident.start - length, incident.start),
+            changes=Window(now - timedelta(hours=change_hours), now),
+            **fields,  # type: ignore[arg-type]
+        )
+
+    return make
+
+
+def missing(what: str, how: str) -> None:
+    """Skip loudly on a laptop, fail in CI: a real-server test that silently never runs proves nothing."""
+    message = f"{what} is not here: {how}"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
