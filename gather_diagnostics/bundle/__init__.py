@@ -1,0 +1,19 @@
+"""Evidence on disk: a folder and the same as one .tar.gz, whole or absent.
+
+    evidence-<service>-<UTC time>/
+        evidence.md  evidence.html  evidence.json    the documents, rendered elsewhere
+        findings.json                                the findings, for reading the bundle again
+        tables/<table>.parquet                       zstd; row order as in memory
+        raw/<source>/...                             what the sources said, redacted
+        manifest.json                                request, coverage, gaps, and the SHA-256 of every file above
+        SHA256SUMS                                   every file but itself, for `sha256sum -c SHA256SUMS`
+
+Equal evidence makes equal bytes. Importing this package loads neither pandas nor pyarrow nor pydantic.
+"""
+
+from gather_diagnostics.bundle.naming import is_plain
+from gather_diagnostics.bundle.reading import read
+from gather_diagnostics.bundle.verifying import verify
+from gather_diagnostics.bundle.writing import Written, write
+
+__all__ = ["Written", "is_plain", "read", "verify", "write"]

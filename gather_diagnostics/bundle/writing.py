@@ -1,0 +1,162 @@
+"""Evidence to a bundle on disk: built in a hidden folder beside the target, flushed, then renamed. Whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gather_diagnostics.bundle import archive as archives
+from gather_diagnostics.bundle.manifest import sealed
+from gather_diagnostics.bundle.naming import (
+    FINDINGS,
+    RAW_FOLDER,
+    TABLES_FOLDER,
+    bundle_name,
+    candidates,
+    check_documents,
+    check_raws,
+    checked_name,
+)
+from gather_diagnostics.bundle.reading import Findings
+from gather_diagnostics.bundle.serial import dump
+from gather_diagnostics.bundle.staging import create_file, flush_folder, staged, sweep
+from gather_diagnostics.errors import BundleError
+from gather_diagnostics.model import Evidence
+
+_CURES = {
+    errno.ENOSPC: "the disk is full; free some space or choose another output folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another output folder",
+    errno.EFBIG: "a file would be larger than is allowed there; raise the limit or choose another output folder",
+    errno.EROFS: "it is on a read-only file system; choose another output folder",
+    errno.EACCES: "permission is denied; choose another output folder or mend its permissions",
+    errno.EPERM: "permission is denied; choose another output folder or mend its permissions",
+    errno.ENOTDIR: "it is not a folder; choose another output folder",
+    errno.EEXIST: "it is not a folder; choose another output folder",
+    errno.ENAMETOOLONG: "the name is too long for that file system; choose another output folder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a bundle is."""
+
+    folder: Path
+    archive: Path | None
+    """The same as .tar.gz; None where none was wanted."""
+
+
+def write(
+    evidence: Evidence,
+    documents: Mapping[str, bytes],
+    parent: Path,
+    *,
+    archive: bool = True,
+    name: str | None = None,
+) -> Written:
+    """Write a new bundle into the folder `parent`, which is made if need be. Never replaces anything.
+
+    `documents` are files to put at the top, rendered elsewhere. `name` replaces evidence-<service>-<UTC time>; where
+    the name is taken, -2, -3, ... is appended. Folders get mode 0700, files 0600.
+    Raises BundleError when it can't be written; nothing is left behind then.
+    """
+    request = evidence.request
+    wanted = bundle_name(request.service, request.asked) if name is None else checked_name(name)
+    files = contents(evidence, documents)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        sweep(parent)
+        for candidate in candidates(wanted):
+            if written := _attempt(evidence, files, parent, candidate, archive):
+                return written
+    except OSError as error:
+        cure = _CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
+        raise BundleError(f"the bundle can't be written to {parent}: {cure}") from error
+    raise AssertionError("candidates never end")
+
+
+def contents(evidence: Evidence, documents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Every file of the bundle but manifest.json and SHA256SUMS, which depend on the bundle's name."""
+    from gather_diagnostics.bundle.parquet import to_parquet
+
+    check_documents(documents)
+    check_raws(evidence.raws)
+    files = dict(documents)
+    files[FINDINGS] = dump(Findings(evidence.findings))
+    for table, frame in evidence.tables.items():
+        files[f"{TABLES_FOLDER}/{table}.parquet"] = to_parquet(table, frame)
+    for path, text in evidence.raws.items():
+        files[f"{RAW_FOLDER}/{path}"] = text.encode("utf-8", "replace")
+    return files
+
+
+def _attempt(evidence: Evidence, files: Mapping[str, bytes], parent: Path, name: str, archive: bool) -> Written | None:
+    """None where the name is taken, at once or by the time the bundle is ready."""
+    if os.path.lexists(parent / name) or os.path.lexists(parent / f"{name}.tar.gz"):
+        return None
+    whole = sealed(evidence, name, files)
+    with staged(parent, name) as stage:
+        _write_tree(stage / name, whole)
+        if archive:
+            with create_file(stage / f"{name}.tar.gz") as out:
+                archives.pack(out, name, whole, _mtime(evidence))
+        flush_folder(stage)
+        return _publish(stage, parent, name, archive)
+
+
+def _write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
+    tree = [folder, *(folder / f for f in archives.folders(files))]
+    for each in tree:
+        os.mkdir(each, 0o700)
+    for path in sorted(files):
+        with create_file(folder / path) as out:
+            out.write(files[path])
+    for each in reversed(tree):
+        flush_folder(each)
+
+
+def _mtime(evidence: Evidence) -> int:
+    """Seconds since 1970 for the archive, see https://reproducible-builds.org/specs/source-date-epoch/."""
+    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
+    seconds = int(fixed) if fixed.isascii() and fixed.isdigit() else int(evidence.request.asked.timestamp())
+    # gzip has 32 bits for it.
+    return min(max(seconds, 0), 2**32 - 1)
+
+
+def _publish(stage: Path, parent: Path, name: str, archive: bool) -> Written | None:
+    """Move folder and archive to their names. None where another writer took the name meanwhile."""
+    folder = parent / name
+    try:
+        os.rename(stage / name, folder)
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            return None
+        raise
+    flush_folder(parent)
+    if not archive:
+        return Written(folder, None)
+    target = parent / f"{name}.tar.gz"
+    try:
+        _move_new(stage / target.name, target)
+        flush_folder(parent)
+    except OSError as error:
+        raise BundleError(
+            f"the bundle is whole in {folder}, but {target} can't be written: {error.strerror}"
+        ) from error
+    return Written(folder, target)
+
+
+def _move_new(source: Path, target: Path) -> None:
+    """Rename without replacing: a hard link fails where the name is taken, which a rename does not."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        # FAT, some network and container file systems have no hard links; the folder's name is ours already,
+        # so no other bundle goes for this one.
+        if os.path.lexists(target):
+            raise
+        os.rename(source, target)

@@ -1,0 +1,23 @@
+"""The evidence document: one plain dict, and what people read of it - Markdown, HTML, a terminal summary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gather_diagnostics.document.view import view
+
+__all__ = ["render", "view"]
+
+
+def render(document: Mapping[str, Any]) -> dict[str, bytes]:
+    """evidence.json, evidence.md and evidence.html (UTF-8) of what `view` returned."""
+    from gather_diagnostics.document.html import to_html
+    from gather_diagnostics.document.markdown import to_markdown
+    from gather_diagnostics.document.view import to_json
+
+    return {
+        "evidence.json": to_json(document).encode(),
+        "evidence.md": to_markdown(document).encode(),
+        "evidence.html": to_html(document).encode(),
+    }

@@ -1,0 +1,144 @@
+"""One function per target for text nobody vouches for: log lines, commit messages, labels, servers' answers.
+
+HTML is escaped by Jinja's autoescape; `visible` goes before it. Markdown has three places with three rules: running
+text, table cells and code spans (CommonMark 0.31 sections 2.4, 6.1; GFM 4.10, 6.9).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from urllib.parse import quote, urlsplit
+
+_COLOUR = re.compile("(?:\x1b\\[|\x9b)[0-9;:]*m")
+"""SGR sequences (ECMA-48 8.3.117): colours in a log carry nothing an on-call needs."""
+_HIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls, bidirectional overrides and marks (UAX #9), blanks without width, tag characters, lone surrogates."""
+_NEWLINE = re.compile("\r\n?|\n")
+_BREAK = " ⏎ "
+_STACK = 4
+"""Combining marks kept in a row: living scripts need no more, 'Zalgo' text covers its neighbours with them."""
+
+
+def visible(text: str, *, lines: bool = False) -> str:
+    """Text in which nothing acts or hides: colours gone, controls and invisible characters shown as a name.
+
+    Line breaks become ' ⏎ ' (kept with `lines`), tabs a space. Idempotent.
+    """
+    text = _NEWLINE.sub("\n" if lines else _BREAK, _COLOUR.sub("", text))
+    if text.isascii() and text.isprintable():
+        return text
+    return _unstacked(_HIDDEN.sub(lambda match: _name(match[0], lines), text))
+
+
+def _name(character: str, lines: bool) -> str:
+    code = ord(character)
+    if character == "\t":
+        return " "
+    if character == "\n" and lines:
+        return character
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+
+
+def _unstacked(text: str) -> str:
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    marks = 0
+    for character in text:
+        marks = marks + 1 if unicodedata.category(character) in ("Mn", "Me") else 0
+        if marks <= _STACK:
+            kept.append(character)
+    return "".join(kept)
+
+
+def terminal(text: str, *, lines: bool = False) -> str:
+    """Text that can't move the cursor, change colours or reorder what is shown; with `lines`, breaks stay."""
+    return visible(text, lines=lines)
+
+
+def cut(text: str, most: int) -> str:
+    """At most `most` characters, the last one '…' where some are gone."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:=$^])")
+_MENTION = re.compile(r"@|(?<=#)(?=\d)|(?i:(?<=\bGH)(?=-\d))")
+_SPACES = re.compile(r" {2,}|^ +| +$")
+
+
+def markdown_text(text: str) -> str:
+    """Running Markdown text in one line that renders as itself: no markup, no HTML, no link, mention or reference.
+
+    A zero-width space follows '@' and parts '#12', as code hosts look for those after rendering.
+    """
+    text = _SPACES.sub(" ", visible(text)).strip(" ")
+    text = _PUNCTUATION.sub(r"\\\1", html.escape(_MENTION.sub(_parted, text), quote=False))
+    # A number and a point or a rule begins a list or a heading only at a line's start, and its sign is escaped above.
+    return text
+
+
+def _parted(match: re.Match[str]) -> str:
+    return f"{match[0]}\u200b"
+
+
+def markdown_cell(text: str) -> str:
+    """Text for a table cell; never empty, as some renderers drop rows of empty cells."""
+    return markdown_text(text) or "—"
+
+
+_TAG = re.compile(r"<[A-Za-z/!?]")
+_TICKS = re.compile("`+")
+
+
+def markdown_code(text: str, *, cell: bool = False) -> str:
+    """A code span in one line; in a table cell the pipe needs a backslash even there (GFM 4.10).
+
+    Text that looks like a tag becomes <code> with entities: it renders the same, and stays harmless in programs that
+    read Markdown less carefully. Empty text has no code span: it becomes a dash.
+    """
+    text = _SPACES.sub(" ", visible(text)).strip(" ")
+    if not text:
+        return "—"
+    if _TAG.search(text) or (cell and "\\" in text):
+        return f"<code>{_entities(text)}</code>"
+    longest = max((len(run) for run in _TICKS.findall(text)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if text[0] == "`" or text[-1] == "`" else ""
+    span = f"{fence}{padding}{text}{padding}{fence}"
+    return span.replace("|", "\\|") if cell else span
+
+
+def _entities(text: str) -> str:
+    return "".join(c if c.isalnum() or c in " /" or ord(c) > 0x7F else f"&#{ord(c)};" for c in text)
+
+
+_INSIDE = re.compile(r"(?:raw|tables)/[A-Za-z0-9._/\-]+(?:#[A-Za-z0-9._\-]+)?")
+
+
+def link(ref: str | None) -> str | None:
+    """Where a reference may lead: an http(s) URL without user and password, or a file of the bundle; else None."""
+    if not ref or len(ref) > 2000:
+        return None
+    if _INSIDE.fullmatch(ref):
+        return None if ".." in ref.split("#")[0].split("/") else ref
+    if not ref.startswith(("https://", "http://")) or not ref.isascii() or not ref.isprintable():
+        return None
+    try:
+        parts = urlsplit(ref)
+        plain = bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return None
+    return quote(ref, safe="%/:?#&=+,;@~!$*.-_'") if plain else None
+
+
+def markdown_link(words: str, ref: str) -> str:
+    """`words` (already Markdown) linked to what `link` let through; the words alone where it did not."""
+    target = link(ref)
+    return f"[{words}]({target})" if target else words

@@ -1,0 +1,17 @@
+"""Log lines into records: pure, streaming, in bounded memory; it never raises on what a line holds.
+
+    lines = split(chunks, tally=tally)                      # bytes of any size into capped lines
+    records = parse(lines, Context(zone=UTC), tally)        # lines into records, multi-line ones joined
+    for batch in batches(records, ref="/var/log/a.log", service="checkout"):
+        yield Rows("logs", batch)
+
+The format is found line by line, since real files are mixed: JSON, logfmt, syslog (RFC 3164 and 5424), access logs,
+klog, and plain lines with a time in front, each also inside what Docker, CRI or `kubectl logs` wrap around it.
+"""
+
+from gather_diagnostics.logparse.batches import batches
+from gather_diagnostics.logparse.lines import LINE_BYTES, Tally, split
+from gather_diagnostics.logparse.records import Context, Record
+from gather_diagnostics.logparse.stream import line_time, parse
+
+__all__ = ["LINE_BYTES", "Context", "Record", "Tally", "batches", "line_time", "parse", "split"]
