@@ -9,7 +9,7 @@ import click
 from gather_diagnostics.cli.options import on_bug, output_options, show
 
 
-@click.command()
+@click.command(short_help="Run the analyzers again on a bundle, offline.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @output_options
 def analyze(*, bundle: Path, out: Path, format_: str, quiet: bool, debug: bool) -> int:

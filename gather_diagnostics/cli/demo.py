@@ -9,7 +9,7 @@ import click
 from gather_diagnostics.cli.options import on_bug, output_options, show
 
 
-@click.command()
+@click.command(short_help="Play a staged incident; nothing to configure.")
 @output_options
 def demo(*, out: Path, format_: str, quiet: bool, debug: bool) -> int:
     """Play a staged incident through the real collectors, and end by saying which change was planted."""

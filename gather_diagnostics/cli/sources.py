@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gather_diagnostics.runner import Source, Survey
 
 
-@click.command()
+@click.command(short_help="List what would be read, and why.")
 @click.option("--service", default="", metavar="NAME", help="For this service; default: any.")
 @click.option("--source", "names", multiple=True, metavar="NAME", help="This source only; repeatable.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")

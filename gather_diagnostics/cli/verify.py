@@ -9,7 +9,7 @@ import click
 from gather_diagnostics.cli.options import debug_option
 
 
-@click.command()
+@click.command(short_help="Check every hash of a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @debug_option
 def verify(*, bundle: Path, debug: bool) -> int:

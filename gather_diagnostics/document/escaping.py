@@ -135,7 +135,7 @@ def link(ref: str | None) -> str | None:
         plain = bool(parts.hostname) and "@" not in parts.netloc
     except ValueError:
         return None
-    return quote(ref, safe="%/:?#&=+,;@~!$*.-_'") if plain else None
+    return quote(ref, safe="%/:?#&=+,@~!$*.-_'") if plain else None
 
 
 def markdown_link(words: str, ref: str) -> str:
