@@ -23,10 +23,10 @@ def quote_rows(tables: Mapping[str, pd.DataFrame], supports: Sequence[Mapping[st
         rows = [] if frame is None else [row for row in support["rows"][:EACH] if 0 <= row < len(frame)]
         wanted |= {(support["table"], row): None for row in rows}
     chosen = sorted(list(wanted)[:MOST])
-    return [_quote(table, row, tables[table].iloc[row]) for table, row in chosen]
+    return [_quote(table, row, tables[table].iloc[row].to_dict()) for table, row in chosen]
 
 
-def _quote(table: str, row: int, record: pd.Series[Any]) -> dict[str, Any]:
+def _quote(table: str, row: int, record: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "table": table,
         "row": row,
@@ -37,7 +37,7 @@ def _quote(table: str, row: int, record: pd.Series[Any]) -> dict[str, Any]:
     }
 
 
-def words_of(table: str, record: pd.Series[Any]) -> str:
+def words_of(table: str, record: Mapping[Any, Any]) -> str:
     """One row in words: what a person would read out."""
     there = {str(name): value for name, value in record.items() if not _null(value)}
     match table:

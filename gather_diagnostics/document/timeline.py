@@ -13,6 +13,7 @@ MOST = 200
 LONGEST = 300
 
 Entry = dict[str, Any]
+Row = tuple[str, int, Mapping[Any, Any]]
 
 
 def tell(
@@ -23,12 +24,25 @@ def tell(
 ) -> tuple[list[Entry], int]:
     """At most 200 entries by time, and how many were left out: of changes and events, those far from the onset."""
     told = [*_onset(onset), *_patterns(patterns)]
-    found = [*_changes(evidence, candidates), *_events(evidence)]
-    centre = datetime.fromisoformat(onset["time"] if onset and onset["time"] else evidence.request.asked.isoformat())
-    found.sort(key=lambda e: (e.pop("last"), abs(datetime.fromisoformat(e["time"]) - centre), e["row"]))
-    room = MOST - len(told)
-    entries = told + found[:room]
-    return sorted(entries, key=lambda e: (e["time"], e["kind"], e["what"])), max(0, len(found) - room)
+    onset_time = datetime.fromisoformat(onset["time"]) if onset and onset["time"] else None
+    found = [*_rows(evidence, "changes"), *_rows(evidence, "events")]
+    ranked = {c["id"] for c in candidates}
+    found.sort(key=lambda f: _distance(f, onset_time or evidence.request.asked, ranked))
+    room = max(0, MOST - len(told))
+    entries = told + [_of_row(*f) for f in found[:room]]
+    return sorted(entries, key=lambda e: (e["time"], e["kind"], e["what"])), len(found[room:])
+
+
+def _rows(evidence: Evidence, table: str) -> Iterator[Row]:
+    if table in evidence.tables:
+        for row, record in enumerate(evidence.tables[table].to_dict("records")):
+            yield table, row, record
+
+
+def _distance(found: Row, centre: datetime, ranked: set[str]) -> tuple[bool, float, str, int]:
+    """Ranked changes first, then what is near the onset."""
+    table, row, record = found
+    return record.get("id") not in ranked, abs((record["time"] - centre).total_seconds()), table, row
 
 
 def _onset(onset: Mapping[str, Any] | None) -> Iterator[Entry]:
@@ -52,33 +66,12 @@ def _entry(time: str, kind: str, what: str, supports: Sequence[Mapping[str, Any]
     return {"time": time, "kind": kind, "what": what[:LONGEST], "ref": None, "table": table, "row": row}
 
 
-def _changes(evidence: Evidence, candidates: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    if "changes" not in evidence.tables:
-        return
-    ranked = {c["id"] for c in candidates}
-    frame = evidence.tables["changes"]
-    for row, record in enumerate(frame.to_dict("records")):
-        entry = _of_row("changes", row, record, str(record["kind"]))
-        yield entry | {"last": record["id"] not in ranked}
-
-
-def _events(evidence: Evidence) -> Iterator[Entry]:
-    if "events" not in evidence.tables:
-        return
-    frame = evidence.tables["events"]
-    for row, record in enumerate(frame.to_dict("records")):
-        yield _of_row("events", row, record, str(record["kind"])) | {"last": True}
-
-
-def _of_row(table: str, row: int, record: Mapping[Any, Any], kind: str) -> Entry:
-    import pandas as pd
-
-    words = words_of(table, pd.Series(dict(record)))
-    words = words.removeprefix(kind).strip()
+def _of_row(table: str, row: int, record: Mapping[Any, Any]) -> Entry:
+    kind = str(record["kind"])
     return {
         "time": record["time"].isoformat(),
         "kind": kind,
-        "what": words[:LONGEST],
+        "what": words_of(table, record).removeprefix(kind).strip()[:LONGEST],
         "ref": str(record["ref"]),
         "table": table,
         "row": row,

@@ -31,7 +31,9 @@ def level_of(value: Any) -> str | None:
     """The level a structured field names. Numbers: 0-7 as in RFC 5424, 10-60 as in pino and bunyan."""
     if isinstance(value, str):
         word = value.strip().lower()
-        return _LEVELS.get(word) or (level_of(int(word)) if word.isascii() and word.isdecimal() and len(word) < 4 else None)
+        return _LEVELS.get(word) or (
+            level_of(int(word)) if word.isascii() and word.isdecimal() and len(word) < 4 else None
+        )
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if 0 <= value <= 7:

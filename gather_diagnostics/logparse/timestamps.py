@@ -15,9 +15,9 @@ _WEEKDAY = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?"
 _MONTHS = {name: n for n, name in enumerate(_MONTH[1:-1].split("|"), 1)}
 
 _ISO = re.compile(rf"(\d{{4}})[-/.](\d\d)[-/.](\d\d)[Tt _]{_TIME}{_ZONE}", re.ASCII)
-_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9})\d*)?" + _ZONE, re.ASCII)
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?!\d)(?:[.,](\d{1,9})\d*)?" + _ZONE, re.ASCII)
 _DAY_FIRST = re.compile(rf"{_WEEKDAY}(\d\d?)[ /-]{_MONTH}[ /-](\d{{4}})[ :,T] ?{_TIME}{_ZONE}", re.ASCII)
-_MONTH_FIRST = re.compile(rf"{_WEEKDAY}{_MONTH} {{1,2}}(\d\d?) {_TIME}(?: (\d{{4}})\b)?", re.ASCII)
+_MONTH_FIRST = re.compile(rf"{_WEEKDAY}{_MONTH} {{1,2}}(\d\d?) {_TIME}(?: ((?:19|20)\d\d)\b)?", re.ASCII)
 _MONTH_YEAR = re.compile(rf"{_MONTH} {{1,2}}(\d\d?),? (\d{{4}}),? {_TIME}(?: ?([AP])M)?{_ZONE}", re.ASCII)
 _SHORT_YEAR = re.compile(rf"(\d\d)/(\d\d)/(\d\d) {_TIME}", re.ASCII)
 _EPOCH = re.compile(r"(\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,6})?|\d{16}|\d{19})(?![\w.])", re.ASCII)
@@ -25,6 +25,9 @@ _KLOG = re.compile(r"[IWEF](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6})", re.ASCII
 
 # What may stand before the time of a line that does not start with it: '[main] ', 'ERROR: ', 'I, [', 'web_1  | '.
 _LEAD = re.compile(r"(?:(?:\[[^\]\n]{0,40}\]|[A-Z]{1,9}[:,]?|[^\s|]{1,40} {0,4}\||\d{1,7}:[A-Z])[ \t]{1,4}){0,3}\[?")
+
+_WORDS = frozenset(_MONTHS) | {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
+_Form = tuple[re.Pattern[str], Callable[[re.Match[str]], int | None]]
 
 _DAY = 86_400
 _MICROS = 1_000_000
@@ -63,7 +66,19 @@ def from_number(value: float) -> int | None:
 class Clock:
     """Reads the times of one stream; remembers the format and the second of the last one, since lines are alike."""
 
-    __slots__ = ("_form", "_front_forms", "_offsets", "_second", "_stamp", "_utc", "last", "reference", "zone", "zoneless")
+    __slots__ = (
+        "_digit_forms",
+        "_form",
+        "_offsets",
+        "_second",
+        "_stamp",
+        "_utc",
+        "_word_forms",
+        "last",
+        "reference",
+        "zone",
+        "zoneless",
+    )
 
     def __init__(self, zone: tzinfo = UTC, reference: datetime | None = None) -> None:
         self.zone = zone
@@ -76,17 +91,20 @@ class Clock:
         self._stamp = ""
         self._second: int | None = None
         self._offsets: dict[int, tuple[int, int]] = {}
-        self._front_forms: list[tuple[re.Pattern[str], Callable[[re.Match[str]], int | None]]] = [
+        self._digit_forms: tuple[_Form, ...] = (
             (_ISO, self._iso),
             (_DAY_FIRST, self._day_first),
-            (_MONTH_FIRST, self._month_first),
-            (_MONTH_YEAR, self._month_year),
-            (_EPOCH, lambda m: from_number(float(m[1]) if "." in m[1] else int(m[1]))),
+            (_EPOCH, self._epoch),
             (_COMPACT, self._iso),
             (_SHORT_YEAR, self._short_year),
+        )
+        self._word_forms: tuple[_Form, ...] = (
+            (_MONTH_FIRST, self._month_first),
+            (_DAY_FIRST, self._day_first),
+            (_MONTH_YEAR, self._month_year),
             (_KLOG, self._klog),
-        ]
-        self._form = self._front_forms[0]
+        )
+        self._form: _Form = self._digit_forms[0]
 
     def front(self, text: str, start: int = 0) -> tuple[int, int] | None:
         """(time, end of the match) for a time that stands at `start`."""
@@ -94,12 +112,18 @@ class Clock:
         if (match := pattern.match(text, start)) and (time := read(match)) is not None:
             self.last = time
             return time, match.end()
-        for form in self._front_forms:
+        for form in self._candidates(text[start : start + 5]):
             if (match := form[0].match(text, start)) and (time := form[1](match)) is not None:
                 self._form = form
                 self.last = time
                 return time, match.end()
         return None
+
+    def _candidates(self, head: str) -> tuple[_Form, ...]:
+        if head[:1].isdigit():
+            return self._digit_forms
+        is_word = head[:3] in _WORDS or (head[:1] in "IWEF" and head[1:].isdigit())
+        return self._word_forms if is_word else ()
 
     def within(self, text: str) -> tuple[int, int, int] | None:
         """(time, start, end) for a time after a level, a thread in brackets or a container's name."""
@@ -153,6 +177,14 @@ class Clock:
     def _klog(self, match: re.Match[str]) -> int | None:
         month, day, hour, minute, second, fraction = match.groups()
         return self._yearless((int(month), int(day), int(hour), int(minute), int(second)), fraction)
+
+    def _epoch(self, match: re.Match[str]) -> int | None:
+        time = from_number(float(match[1]) if "." in match[1] else int(match[1]))
+        if time is None or self.reference is None:
+            return time
+        # A line may also start with an order number of ten digits.
+        ahead = time - round(self.reference.timestamp() * _MICROS)
+        return time if -10 * 366 * _DAY * _MICROS < ahead <= _DAY * _MICROS else None
 
     def _yearless(self, clock: tuple[int, int, int, int, int], fraction: str | None) -> int | None:
         """The latest year that does not put the time more than a day after the reference."""

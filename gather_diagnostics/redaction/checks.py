@@ -56,12 +56,10 @@ def is_open(match: re.Match[str]) -> bool:
 
 
 def is_flag_value(match: re.Match[str]) -> bool:
-    """`mysql -p database` asks for the password; `-P 3306` is a port."""
-    return (
-        is_open(match)
-        and not taken(match).isdigit()
-        and (not taken(match).isalpha() or match[0][-len(taken(match)) - 1] in "paw")
-    )
+    """`mysql -p shop` asks for the password and 'shop' is the database; `redis-cli -p 6379` is a port."""
+    value = taken(match)
+    is_apart = match[0][: -len(value)].endswith((" ", "\t"))
+    return is_open(match) and not value.isdigit() and not (is_apart and match[0].startswith(("mysql", "mariadb")))
 
 
 def is_url_password(match: re.Match[str]) -> bool:

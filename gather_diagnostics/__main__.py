@@ -1,0 +1,5 @@
+"""`python -m gather_diagnostics`."""
+
+from gather_diagnostics.cli import main
+
+main()

@@ -1,0 +1,174 @@
+"""The first screen in words: what, since when, how bad, getting worse, which change, what could not be seen.
+
+Markdown, HTML and the terminal say the same because they say this. Silence is never taken for health: every answer
+that rests on an unread source says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gather_diagnostics.document.clock import clock, date_clock, local
+
+View = Mapping[str, Any]
+
+STATES = {
+    "complete": "read",
+    "partial": "read in part",
+    "failed": "not seen",
+    "not_used": "not seen",
+}
+"""A source's Coverage status in the words of the document."""
+
+
+def source_state(coverage: View) -> str:
+    """'read', 'read, nothing there', 'read in part', 'not seen', 'not seen (not in use)'."""
+    state = STATES.get(coverage["status"], coverage["status"])
+    if coverage["status"] == "complete" and not any(coverage["rows"].values()):
+        return "read, nothing there"
+    return f"{state} (not in use)" if coverage["status"] == "not_used" else state
+
+
+def rows_words(rows: Mapping[str, int]) -> str:
+    """'4,212 logs, 3 events'; empty without rows."""
+    return ", ".join(f"{count:,} {table}" for table, count in rows.items() if count)
+
+
+def broken(document: View) -> list[View]:
+    """Findings that say what is broken, the worst kind first: failing requests, then slow ones, then others."""
+    overall = [f for f in document["error_rate"] if f["id"] == "error_rate" and f["details"].get("changed")]
+    if not overall:
+        overall = [f for f in document["error_rate"] if f["id"] == "log_errors" and f["details"].get("changed")]
+    slow = [f for f in document["latency"] if ":endpoint:" not in f["id"] and _slower(f)]
+    slow.sort(key=lambda f: (-float(f["details"].get("ratio") or 0.0), f["id"]))
+    named = {"onset", "changes", "latency", "error_rate"}
+    others = [f for f in document["findings"] if f["question"] not in named and f["severity"] in ("critical", "high")]
+    return [*overall, *slow[:1], *others[:2]]
+
+
+def _slower(finding: View) -> bool:
+    details = finding["details"]
+    return bool(details.get("changed")) and float(details.get("ratio") or 2.0) > 1.0
+
+
+def what(document: View) -> str:
+    """What is broken, in one or two sentences."""
+    found = broken(document)
+    if found:
+        return " ".join(f["headline"] for f in found)
+    onset = document["onset"]
+    if onset and onset["time"]:
+        return "Something left its baseline (see since when), but neither failing nor slow requests stand out."
+    if not answered(document):
+        return "This can't be told: neither metrics nor logs of the service came in."
+    return "Nothing that was seen is outside its baseline."
+
+
+def answered(document: View) -> list[str]:
+    """Which of the questions about health have an answer: 'failing requests', 'latency', 'error lines'."""
+    ids = {f["id"] for f in document["findings"]}
+    kinds = {"failing requests": "error_rate", "latency": "latency:", "error lines": "log_errors"}
+    return [words for words, start in kinds.items() if any(i.startswith(start) for i in ids)]
+
+
+def unanswered(document: View) -> list[str]:
+    """Questions an on-call asks that nothing here answers, as sentences."""
+    ids = {f["id"] for f in document["findings"]}
+    if "error_rate" not in ids:
+        also = " (error lines in the logs were counted instead)" if "log_errors" in ids else ""
+        yield_failing = [f"The share of failing requests was not seen{also}."]
+    else:
+        yield_failing = []
+    slow = [] if any(i.startswith("latency:") for i in ids) else ["Latency was not seen."]
+    logs = [] if document["tables"].get("logs") else ["No log line of the service was seen."]
+    changed = [] if document["tables"].get("changes") else ["No change was seen: none made, or none in a source that was read."]
+    return [*yield_failing, *slow, *logs, *changed]
+
+
+def since(document: View) -> str:
+    """Since when, in UTC and in the reader's zone, with the interval."""
+    onset = document["onset"]
+    if onset is None:
+        return "This can't be told: the question was not answered."
+    if not onset["time"]:
+        return str(onset["headline"])
+    there = local(onset["time"], document["timezone"])
+    words = f"{date_clock(onset['time'])} UTC{f' ({there})' if there else ''}"
+    if onset["before_window"]:
+        return f"{words} or earlier: it was under way when the window opens."
+    if onset["earliest"] != onset["time"] or onset["latest"] != onset["time"]:
+        words += f", between {clock(onset['earliest'])} and {clock(onset['latest'])} UTC"
+    return f"{words}; confidence {onset['confidence']:.2f}."
+
+
+def how_bad(document: View) -> str:
+    """The severity proposed and the one a person gave."""
+    severity = document["severity"]
+    given = f" Given by a person: {severity['given']}." if severity["given"] else ""
+    if severity["proposed"] == "info":
+        none = "No finding calls for a severity." if document["findings"] else "No severity can be proposed."
+        return none + given
+    return f"{severity['proposed'].capitalize()}, as the worst finding has it; a person decides.{given}"
+
+
+def trend(document: View) -> str:
+    """Is it getting worse?"""
+    ranked = {"error_rate": 0, "log_errors": 1}
+    found = sorted((f for f in document["error_rate"] if f["id"] in ranked), key=lambda f: ranked[f["id"]])
+    known = [f for f in found if f["details"].get("trend", "unknown") != "unknown"] or found
+    if not known:
+        return "This can't be told: neither an error rate nor error lines came in."
+    what = {"error_rate": "Failing requests", "log_errors": "Error lines"}[known[0]["id"]]
+    return f"{what}: {known[0]['details'].get('trend_words') or 'no trend can be told'}."
+
+
+def suspect(document: View) -> View | None:
+    """The first suspect, where one stands out."""
+    return document["changes"][0] if document["stands_out"] and document["changes"] else None
+
+
+def suspect_words(document: View) -> str:
+    """One sentence on the changes where none stands out."""
+    if document["verdict"]:
+        return str(document["verdict"])
+    if not document["tables"].get("changes"):
+        return "No change was seen, which is not the same as none made: see what could not be seen."
+    return f"{document['tables']['changes']:,} changes came in and were not ranked."
+
+
+def candidate_name(change: View) -> str:
+    """'deploy “checkout-v2.14.1” by Amara'."""
+    by = f" by {change['author']}" if change["author"] else ""
+    return f"{change['kind']} “{change['summary']}”{by}"
+
+
+def percent(probability: float | None) -> str:
+    """'87 %'; never 0 or 100, which no evidence is."""
+    if probability is None:
+        return "—"
+    if probability < 0.01:
+        return "< 1 %"
+    return "> 99 %" if probability > 0.99 else f"{probability * 100:.0f} %"
+
+
+def not_seen(document: View) -> list[View]:
+    """Gaps that a reader must know of, the gravest first, each {source, wanted, why, mend}: sources asked, then others."""
+    status = {c["source"]: c["status"] for c in document["coverage"]}
+    order = {"failed": 0, "partial": 1, "complete": 2, "not_used": 4}
+    return sorted(document["gaps"], key=lambda g: order.get(status.get(g["source"], ""), 3))
+
+
+def reasons(change: View, key: str, most: int) -> list[str]:
+    """The weightiest `for` or `against` of a candidate, in words."""
+    parts: Sequence[View] = change[key]
+    ordered = sorted(parts, key=lambda p: -abs(float(p.get("weight") or 0.0)))
+    return [str(p.get("words", "")) for p in ordered[:most]]
+
+
+def evidence_links(document: View, supports: Sequence[View], most: int = 3) -> list[tuple[str, str]]:
+    """(anchor, words) of the quoted rows of some supports: ('logs-123', 'logs 123')."""
+    quoted = {(q["table"], q["row"]) for q in document["quotes"]}
+    pairs: Iterator[tuple[str, int]] = ((s["table"], row) for s in supports for row in s["rows"])
+    unique = dict.fromkeys(pair for pair in pairs if pair in quoted)
+    return [(f"{table}-{row}", f"{table} {row:,}") for table, row in list(unique)[:most]]

@@ -1,0 +1,232 @@
+"""Values beside a key whose name says secret: in JSON at any depth of escaping, YAML, logfmt, env, flags, XML, URLs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gather_diagnostics.redaction import patterns, values
+
+_KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_LONGEST_PREFIX = 64
+_QUOTE = re.compile(r"(\\{0,15})([\"'`])", re.ASCII)
+_UNQUOTED = re.compile(r"[^\s\"'`;<]*", re.ASCII)
+_ESCAPE = re.compile(r"\\+(?:[nrt\"'`]|u00[0-9a-fA-F])", re.ASCII)
+_NEXT_PAIR = re.compile(r"[&,][^=:&,\s\"']{1,64}[=:]", re.ASCII)
+_BLOCK = re.compile(r"[|>][+-]?[ \t]{0,8}\r?\n", re.ASCII)
+_LINE_START = re.compile(r"[ \t+-]{0,200}[\"']?", re.ASCII)
+_WORDS_AHEAD = re.compile(r"[ \t]{1,8}[A-Za-z]", re.ASCII)
+
+_ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "pass"})
+_STRONG_TOKENS = re.compile(
+    r"(?:access|refresh|auth|api|id|session|bearer|security|bot|user|csrf|xsrf|oauth2?|jwt|personal|deploy|registry"
+    r"|vault|github|gitlab|slack|npm|pypi|service|account|client|private|sas|app|db|admin|root|hub|git)[_.-]?",
+    re.ASCII | re.IGNORECASE,
+)
+_COUNTED_TOKENS = re.compile(
+    r"(?:max|min|num|total|prompt|completion|input|output|cached|per|stop|eos|bos|pad|next|page|continuation|window|pull"
+    r"|tls|image|syntax|cancellation)[_.-]?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+class Span(NamedTuple):
+    """What goes: text[start:end]."""
+
+    start: int
+    end: int
+    kind: str
+
+
+class Key(NamedTuple):
+    """A key's name as it stands before a value."""
+
+    name: str
+    word: str
+    """Its last word in lower case."""
+    start: int
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Secrets found by their key, left to right."""
+    position = 0
+    while opener := patterns.OPENER.search(text, position):
+        found = _span(text, opener)
+        position = max(found.end, opener.end("word")) if found else opener.end("word")
+        if found:
+            yield found
+    for pair in patterns.PAIR.finditer(text):
+        key = named(pair["name"])
+        found = _value(text, pair.end(), key, prose=False) if key else None
+        if found:
+            yield found
+
+
+def named(name: str) -> Key | None:
+    """The key of that name if it ends in a word for secrets, else None."""
+    matches = [m for m in re.finditer(patterns.WORD, name, re.ASCII | re.IGNORECASE) if m.end() == len(name)]
+    if not matches or not _is_word(name, matches[0].start()):
+        return None
+    return Key(name, matches[0][0].lower(), 0)
+
+
+def kind(word: str) -> str:
+    plain = re.sub(r"[-_. ]", "", word)
+    return next((k for start, k in patterns.KINDS_OF_WORD.items() if start in plain), patterns.OTHER_KEY_KIND)
+
+
+def context(key: Key, *, quoted: bool = False, prose: bool = False, spaced: bool = False) -> values.Context:
+    return values.Context("strong" if _is_strong(key) else "weak", key.word, key.name, quoted, prose, spaced)
+
+
+def _is_strong(key: Key) -> bool:
+    prefix = key.name[: len(key.name) - len(key.word)].rstrip("_.-")
+    if key.word not in _ALONE:
+        return True
+    if not prefix or _COUNTED_TOKENS.search(prefix[-16:]):
+        return False
+    return key.word != "token" or bool(_STRONG_TOKENS.search(prefix)) or prefix.isupper()
+
+
+def _is_word(name: str, start: int) -> bool:
+    """'auth', 'pass' and 'pwd' end many other words: 'oauth', 'bypass'. They count as words of their own only."""
+    word = name[start:].lower()
+    if word not in ("auth", "pass", "pwd", "credential") or start == 0:
+        return True
+    return name[start - 1] in "_.-" or (name[start - 1].islower() and name[start].isupper()) or word == "credential"
+
+
+def _key(text: str, opener: re.Match[str]) -> Key | None:
+    end, start = opener.end("word"), opener.start("word")
+    floor = max(start - _LONGEST_PREFIX, 0)
+    while start > floor and text[start - 1] in _KEY_CHARACTERS:
+        start -= 1
+    name = text[start:end]
+    if not _is_word(name, opener.start("word") - start):
+        return None
+    return Key(name.lstrip("-"), opener["word"].lower(), start)
+
+
+def _span(text: str, opener: re.Match[str]) -> Span | None:
+    key = _key(text, opener)
+    if key is None:
+        return None
+    if opener["sep"]:
+        return _assigned(text, opener, key)
+    if opener["tag"]:
+        return _tagged(text, opener, key)
+    if text.startswith("-", key.start):
+        return _flagged(text, opener, key)
+    return _listed(text, opener, key)
+
+
+def _assigned(text: str, opener: re.Match[str], key: Key) -> Span | None:
+    lead = opener[0][len(opener["word"]) :]
+    is_spaced = opener["sep"] in ("=", ":=", "==") and lead.startswith((" ", "\t")) and lead.endswith((" ", "\t"))
+    is_prose = opener["sep"] == ":" and not opener["quote"] and lead.endswith((" ", "\t"))
+    return _value(text, opener.end(), key, prose=is_prose, spaced=is_spaced)
+
+
+def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -> Span | None:
+    if block := _BLOCK.match(text, at):
+        return _indented(text, block.end(), key)
+    quote = _QUOTE.match(text, at)
+    start, end = _quoted(text, quote) if quote else _bare(text, at)
+    line = text.rfind("\n", max(key.start - 200, 0), key.start) + 1
+    found = values.Context(
+        strength="strong" if _is_strong(key) else "weak",
+        word=key.word,
+        key=key.name,
+        quoted=quote is not None,
+        prose=prose and quote is None,
+        spaced=spaced,
+        last=not _WORDS_AHEAD.match(text, end),
+        alone=_LINE_START.fullmatch(text, line, key.start) is not None and "\n" in text,
+    )
+    is_secret = end > start and values.is_secret(text[start : min(end, start + values.LONGEST_JUDGED + 1)], found)
+    return Span(start, end, kind(key.word)) if is_secret else None
+
+
+def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int]:
+    """Inside of a quotation that opens with some backslashes: to its end, the line's or the outer quotation's."""
+    slashes, mark = len(quote[1]), quote[2]
+    line_end = text.find("\n", quote.end())
+    limit = len(text) if line_end < 0 else line_end
+    at = text.find(mark, quote.end(), limit)
+    while at >= 0:
+        run = at - len(text[quote.end() : at].rstrip("\\")) - quote.end() if text[at - 1] == "\\" else 0
+        if _is_closing(run, slashes):
+            return quote.end(), at - min(run, slashes)
+        at = text.find(mark, at + 1, limit)
+    return quote.end(), limit
+
+
+def _is_closing(run: int, slashes: int) -> bool:
+    """A quotation nested k deep is delimited by 2^k - 1 backslashes; each backslash within it is 2^(k+1) of them."""
+    return run < slashes or (run - slashes) % (2 * (slashes + 1)) == 0
+
+
+def _bare(text: str, at: int) -> tuple[int, int]:
+    """An unquoted value: to the next blank, quote, ';', tag, escaped line end, or 'next=' after a comma or '&'."""
+    end = _cut(text, at, min(at + values.LONGEST_JUDGED, len(text)))
+    if end - at >= values.LONGEST_JUDGED:
+        end = _cut(text, at, len(text))
+    run = text[at:end].rstrip(",")
+    while run and run[-1] in ")]}" and run.count(run[-1]) > run.count({")": "(", "]": "[", "}": "{"}[run[-1]]):
+        run = run[:-1].rstrip(",")
+    return at, at + len(run)
+
+
+def _cut(text: str, at: int, limit: int) -> int:
+    run = _UNQUOTED.match(text, at, limit)
+    end = run.end() if run else at
+    for stop in (_ESCAPE, _NEXT_PAIR):
+        if found := stop.search(text, at, end):
+            end = found.start()
+    return end
+
+
+def _indented(text: str, at: int, key: Key) -> Span | None:
+    """A YAML block scalar: the lines that are indented deeper than the key."""
+    margin = key.start - (text.rfind("\n", 0, key.start) + 1)
+    end = at
+    while end < len(text):
+        line_end = text.find("\n", end)
+        line = text[end : len(text) if line_end < 0 else line_end]
+        if line.strip() and len(line) - len(line.lstrip()) <= margin:
+            break
+        end += len(line) + 1
+    body = text[at : min(end, len(text))]
+    start = at + len(body) - len(body.lstrip())
+    stop = at + len(body.rstrip())
+    return Span(start, stop, kind(key.word)) if stop > start else None
+
+
+def _tagged(text: str, opener: re.Match[str], key: Key) -> Span | None:
+    """<password>VALUE</password>"""
+    if text[key.start - 1 : key.start] != "<":
+        return None
+    end = text.find("<", opener.end(), opener.end() + 65536)
+    value = text[opener.end() : max(end, opener.end())][: values.LONGEST_JUDGED + 1]
+    is_secret = end > 0 and values.is_secret(value, context(key, quoted=True))
+    return Span(opener.end(), end, kind(key.word)) if is_secret else None
+
+
+def _flagged(text: str, opener: re.Match[str], key: Key) -> Span | None:
+    """--password VALUE, also as two elements of a list; help texts ('--password is required') are left alone."""
+    at = opener.end()
+    if text.startswith(("-", "\n"), at) or text[at : at + len(key.word) + 1].strip().upper() == text[at : at + len(key.word)]:
+        return None
+    return _value(text, at, key, prose=False)
+
+
+def _listed(text: str, opener: re.Match[str], key: Key) -> Span | None:
+    """("password", "VALUE") and ALTER USER .. PASSWORD 'VALUE'; a list of field names is neither."""
+    if "," in opener["gap"]:
+        if not opener["quote"] or not _QUOTE.match(text, opener.end()):
+            return None
+        found = _value(text, opener.end(), key, prose=False)
+        return found if found and any(c.isdigit() for c in text[found.start : found.end]) else None
+    is_sql = key.name.lower() == "password" and not opener["quote"] and text.startswith("'", opener.end())
+    return _value(text, opener.end(), key, prose=False) if is_sql else None
