@@ -61,7 +61,7 @@ def deliver(evidence: Evidence, out: Path) -> Delivered:
     from gather_diagnostics.document import render, view
 
     document = view(evidence)
-    written = write(evidence, render(document), out)
+    written = write(evidence, render(document), out.absolute())
     return Delivered(document, written.folder, written.archive, exit_code(evidence))
 
 

@@ -93,7 +93,8 @@ def collect(
     wanted = frozenset(asked_for)
     coverage = tuple(r.coverage(asked=r.name in wanted) for r in readings)
     for covered, reading in zip(coverage, readings, strict=True):
-        reading.progress.step(covered.source, reading.shelf.step(covered.status))
+        if not reading.told:
+            reading.progress.step(covered.source, reading.shelf.step(covered.status))
     return Collected(
         tables=_frames(readings),
         raws={path: text for r in readings for path, text in r.shelf.raws.items()},
@@ -121,6 +122,7 @@ def _drain(waiting: int, done: queue.SimpleQueue[_Reading], end: float) -> None:
         except queue.Empty:
             continue
         waiting -= 1
+        reading.told = True
         reading.progress.step(reading.name, reading.shelf.step(reading.coverage(asked=False).status))
 
 
@@ -143,6 +145,8 @@ class _Reading:
         self.name = name
         self.shelf = _Shelf()
         self.progress = progress
+        self.told = False
+        """Whether progress was told how it ended."""
         self._source = source
         self._request = request
         self._redactor = redactor

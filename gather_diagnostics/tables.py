@@ -214,7 +214,10 @@ def to_arrow(table: str, frame: pd.DataFrame) -> pa.Table:
     """The Arrow table of a DataFrame that `to_frame` or `from_arrow` made."""
     import pyarrow as pa
 
-    return pa.Table.from_pandas(frame, schema=schema(table), preserve_index=False).replace_schema_metadata(None)
+    wanted = schema(table)
+    # NaN is null in pandas' eyes; in a required column it must stay a number, or one bad sample is in the whole's way.
+    arrays = [pa.array(frame[field.name], field.type, from_pandas=field.nullable) for field in wanted]
+    return pa.Table.from_arrays(arrays, schema=wanted)
 
 
 def decoded(frame: pd.DataFrame, column: str) -> list[Any]:

@@ -37,7 +37,7 @@ class Settings(BaseModel):
     paths: list[str] = Field(
         default_factory=list,
         description="folders and files of the service, from the repository's root; empty: services/{service},"
-        " apps/{service}, ... where they exist, else the whole repository",
+        " apps/{service}, ... where they exist, else the whole repository; '.': the whole repository",
     )
     branch: str = Field(
         "", description="the branch that is deployed; empty: origin's default branch, else main, master or HEAD"
@@ -61,11 +61,11 @@ class Settings(BaseModel):
     @field_validator("paths")
     @classmethod
     def _inside(cls, paths: list[str]) -> list[str]:
-        cleaned = [p.strip().removeprefix("./").rstrip("/") for p in paths]
+        cleaned = [p.strip().rstrip("/").removeprefix("./") if p.strip() != "/" else p for p in paths]
         for path in cleaned:
             if path.startswith("/") or ".." in path.split("/"):
                 raise ValueError(f"{path!r} is not inside the repository: give a path from its root")
-        return [] if any(p in ("", ".") for p in cleaned) and cleaned == ["."] else [p for p in cleaned if p]
+        return [p or "." for p in cleaned]
 
     @field_validator("branch")
     @classmethod

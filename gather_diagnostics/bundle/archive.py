@@ -104,7 +104,7 @@ def _opened(archive: Path) -> Iterator[tuple[_Bounded, tarfile.TarFile]]:
         stream = _Bounded(packed, os.fstat(file.fileno()).st_size, str(archive))
         try:
             # As a stream: tarfile never seeks, so no header can send it back or round in circles.
-            tar = tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|")
+            tar = tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|")  # noqa: SIM115 - closed below
         except _BROKEN as error:
             raise _damaged(archive, error) from error
         with tar:
@@ -119,8 +119,6 @@ def _members(tar: tarfile.TarFile, archive: Path) -> Iterator[tarfile.TarInfo]:
             raise _damaged(archive, error) from error
         if member is None:
             return
-        # tarfile remembers every member for ever; a stream does not need them.
-        tar.members.clear()
         yield member
 
 

@@ -8,14 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
 
 from gather_diagnostics.bundle import archive
 from gather_diagnostics.bundle.naming import short
 from gather_diagnostics.errors import BundleError
 
 _MAX_DEPTH = 100
+_MAX_JSON = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,21 @@ def _look(folder: Path, prefix: str, found: Survey, depth: int) -> None:
                 raise BundleError(f"{folder} holds more than {archive.MAX_MEMBERS} files and is not read as a bundle")
 
 
-def open_file(folder: Path, path: str) -> IO[bytes]:
+def open_file(folder: Path, path: str) -> BufferedReader:
     """Open a file the survey found. Raises OSError, also where it became a link meanwhile."""
     descriptor = os.open(folder / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     return os.fdopen(descriptor, "rb")
+
+
+def content(folder: Path, found: Survey, path: str, limit: int = _MAX_JSON) -> bytes:
+    """A whole file. Raises BundleError where it is missing, can't be read or is larger than `limit` bytes."""
+    if path not in found.files:
+        raise BundleError(f"{short(path)} is missing")
+    try:
+        with open_file(folder, path) as file:
+            text = file.read(limit + 1)
+    except OSError as error:
+        raise BundleError(f"{short(path)} can't be read: {error.strerror}") from error
+    if len(text) > limit:
+        raise BundleError(f"{short(path)} is larger than {limit} bytes and is not read")
+    return text

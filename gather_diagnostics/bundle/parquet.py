@@ -24,7 +24,7 @@ _BATCH_ROWS = 8192
 
 
 def to_parquet(table: str, frame: pd.DataFrame) -> bytes:
-    """Parquet, zstd, with page checksums; rows in the frame's order. Raises BundleError for a frame that doesn't fit."""
+    """Parquet with zstd and page checksums, rows in the frame's order. Raises BundleError where it does not fit."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

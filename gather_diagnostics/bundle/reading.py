@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gather_diagnostics.bundle.folders import Survey, open_file, opened, survey
+from gather_diagnostics.bundle import archive
+from gather_diagnostics.bundle.folders import Survey, content, opened, survey
 from gather_diagnostics.bundle.manifest import Manifest, parse
 from gather_diagnostics.bundle.naming import FINDINGS, MANIFEST, RAW_FOLDER, TABLES_FOLDER, is_plain, short
 from gather_diagnostics.bundle.serial import in_utc, load
@@ -16,8 +17,6 @@ from gather_diagnostics.tables import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_MAX_JSON = 64 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +45,18 @@ def _evidence(folder: Path) -> Evidence:
         raise BundleError(found.oddities[0])
     if MANIFEST not in found.files:
         raise BundleError(f"it is not an evidence bundle, {MANIFEST} is missing")
-    manifest = parse(_content(folder, found, MANIFEST))
+    manifest = parse(content(folder, found, MANIFEST))
     return Evidence(
         request=manifest.request,
         tables=_tables(folder, found, manifest),
         coverage=manifest.coverage,
         gaps=manifest.gaps,
-        findings=_findings(_content(folder, found, FINDINGS)),
+        findings=_findings(content(folder, found, FINDINGS)),
         raws=_raws(folder, found, manifest),
         redactions=manifest.redactions,
         demo=manifest.demo,
         interrupted=manifest.interrupted,
     )
-
-
-def _content(folder: Path, found: Survey, path: str, limit: int = _MAX_JSON) -> bytes:
-    if path not in found.files:
-        raise BundleError(f"{short(path)} is missing")
-    try:
-        with open_file(folder, path) as file:
-            content = file.read(limit + 1)
-    except OSError as error:
-        raise BundleError(f"{short(path)} can't be read: {error.strerror}") from error
-    if len(content) > limit:
-        raise BundleError(f"{short(path)} is larger than {limit} bytes and is not read")
-    return content
 
 
 def _findings(text: bytes) -> tuple[Finding, ...]:
@@ -100,7 +86,7 @@ def _raws(folder: Path, found: Survey, manifest: Manifest) -> dict[str, str]:
         if not is_plain(path):
             raise BundleError(f"{MANIFEST} names a file {short(path)}, which can't be one of a bundle")
         try:
-            raws[path.removeprefix(f"{RAW_FOLDER}/")] = _content(folder, found, path, found.files.get(path, 0)).decode()
+            raws[path.removeprefix(f"{RAW_FOLDER}/")] = content(folder, found, path, archive.MAX_BYTES).decode()
         except UnicodeDecodeError as error:
             raise BundleError(f"{path} is not UTF-8 text") from error
     return raws

@@ -6,7 +6,6 @@ Reading is strict, since a bundle may come from anybody.
 
 from __future__ import annotations
 
-import functools
 import json
 import math
 from collections.abc import Mapping
@@ -18,8 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gather_diagnostics.errors import BundleError
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
     from gather_diagnostics.model import Json
 
 T = TypeVar("T")
@@ -59,10 +56,8 @@ def plain(value: Any) -> Json:
 
 
 def _scalar(value: Any) -> Json:
-    item = getattr(value, "item", None)
-    if callable(item) and getattr(value, "shape", None) == ():
-        return plain(item())
-    return plain(str(value))
+    tolist = getattr(value, "tolist", None)
+    return plain(tolist() if callable(tolist) else str(value))
 
 
 def _iso(time: datetime) -> str:
@@ -76,23 +71,16 @@ def load(kind: type[T], text: bytes, where: str) -> T:
 
     Raises BundleError with the first thing that does not fit; `where` names the file.
     """
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
 
     try:
-        return _adapter(kind).validate_json(text, strict=True)
+        return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(str(part) for part in first["loc"])[:120]
         raise BundleError(f"{where} can't be read: {f'{place}: ' if place else ''}{first['msg'][:200]}") from error
     except OverflowError as error:
         raise BundleError(f"{where} can't be read: it holds a time out of range") from error
-
-
-@functools.cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
 
 
 def in_utc(time: datetime, where: str) -> datetime:

@@ -9,7 +9,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from gather_diagnostics.bundle.folders import Survey, open_file, opened, survey
+from gather_diagnostics.bundle.folders import Survey, content, open_file, opened, survey
 from gather_diagnostics.bundle.manifest import File, parse
 from gather_diagnostics.bundle.naming import MANIFEST, SUMS, is_plain, short
 from gather_diagnostics.errors import BundleError
@@ -55,11 +55,11 @@ def _hashed(folder: Path, path: str) -> File | str:
 
 def _sums(folder: Path, found: Survey, problems: list[str]) -> dict[str, str]:
     """SHA256SUMS as path to hash. Strict: two spaces, lower case, a newline after each line."""
-    if SUMS not in found.files:
-        problems.append(f"{SUMS} is missing")
+    try:
+        text = content(folder, found, SUMS).decode("latin-1")
+    except BundleError as error:
+        problems.append(str(error))
         return {}
-    with open_file(folder, SUMS) as file:
-        text = file.read().decode("latin-1")
     sums: dict[str, str] = {}
     *lines, rest = text.split("\n")
     if rest:
@@ -88,12 +88,8 @@ def _compared(where: str, said: dict[str, str], actual: dict[str, str]) -> list[
 
 
 def _against_manifest(folder: Path, found: Survey, files: dict[str, File]) -> list[str]:
-    if MANIFEST not in found.files:
-        return [f"{MANIFEST} is missing"]
-    with open_file(folder, MANIFEST) as file:
-        text = file.read()
     try:
-        manifest = parse(text)
+        manifest = parse(content(folder, found, MANIFEST))
     except BundleError as error:
         return [str(error)]
     said = {path: file.sha256 for path, file in manifest.files.items()}

@@ -6,7 +6,7 @@ that rests on an unread source says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gather_diagnostics.document.clock import clock, date_clock, local
@@ -75,15 +75,17 @@ def answered(document: View) -> list[str]:
 def unanswered(document: View) -> list[str]:
     """Questions an on-call asks that nothing here answers, as sentences."""
     ids = {f["id"] for f in document["findings"]}
+    sentences = []
     if "error_rate" not in ids:
         also = " (error lines in the logs were counted instead)" if "log_errors" in ids else ""
-        yield_failing = [f"The share of failing requests was not seen{also}."]
-    else:
-        yield_failing = []
-    slow = [] if any(i.startswith("latency:") for i in ids) else ["Latency was not seen."]
-    logs = [] if document["tables"].get("logs") else ["No log line of the service was seen."]
-    changed = [] if document["tables"].get("changes") else ["No change was seen: none made, or none in a source that was read."]
-    return [*yield_failing, *slow, *logs, *changed]
+        sentences.append(f"The share of failing requests was not seen{also}.")
+    if not any(i.startswith("latency:") for i in ids):
+        sentences.append("Latency was not seen.")
+    if not document["tables"].get("logs"):
+        sentences.append("No log line was seen.")
+    if not document["tables"].get("changes"):
+        sentences.append("No change was seen: none was made, or none in a source that was read.")
+    return sentences
 
 
 def since(document: View) -> str:
@@ -105,11 +107,12 @@ def since(document: View) -> str:
 def how_bad(document: View) -> str:
     """The severity proposed and the one a person gave."""
     severity = document["severity"]
-    given = f" Given by a person: {severity['given']}." if severity["given"] else ""
+    given = f" A person gave {severity['given']}." if severity["given"] else ""
     if severity["proposed"] == "info":
-        none = "No finding calls for a severity." if document["findings"] else "No severity can be proposed."
+        seen = answered(document)
+        none = "No finding calls for a severity." if seen else "No severity can be proposed: too little was seen."
         return none + given
-    return f"{severity['proposed'].capitalize()}, as the worst finding has it; a person decides.{given}"
+    return f"{severity['proposed'].capitalize()} is proposed, as the worst finding has it.{given}"
 
 
 def trend(document: View) -> str:
@@ -119,8 +122,8 @@ def trend(document: View) -> str:
     known = [f for f in found if f["details"].get("trend", "unknown") != "unknown"] or found
     if not known:
         return "This can't be told: neither an error rate nor error lines came in."
-    what = {"error_rate": "Failing requests", "log_errors": "Error lines"}[known[0]["id"]]
-    return f"{what}: {known[0]['details'].get('trend_words') or 'no trend can be told'}."
+    subject = {"error_rate": "Failing requests", "log_errors": "Error lines"}[known[0]["id"]]
+    return f"{subject}: {known[0]['details'].get('trend_words') or 'no trend can be told'}."
 
 
 def suspect(document: View) -> View | None:
@@ -169,6 +172,6 @@ def reasons(change: View, key: str, most: int) -> list[str]:
 def evidence_links(document: View, supports: Sequence[View], most: int = 3) -> list[tuple[str, str]]:
     """(anchor, words) of the quoted rows of some supports: ('logs-123', 'logs 123')."""
     quoted = {(q["table"], q["row"]) for q in document["quotes"]}
-    pairs: Iterator[tuple[str, int]] = ((s["table"], row) for s in supports for row in s["rows"])
+    pairs = ((s["table"], row) for s in supports for row in s["rows"])
     unique = dict.fromkeys(pair for pair in pairs if pair in quoted)
-    return [(f"{table}-{row}", f"{table} {row:,}") for table, row in list(unique)[:most]]
+    return [(f"{table}-{row}", f"{table} {row}") for table, row in list(unique)[:most]]

@@ -68,7 +68,10 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
-_PUNCTUATION = re.compile(r"([\\`*_{}\[\]()#+\-.!|~:=$^])")
+_ALWAYS = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|(?i:(?<=www)\.)")
+_FIRST = re.compile(r"[#+\-=>]|\d{1,9}[.)](?= |$)")
+"""What begins a heading, list or quotation at the start of a line only."""
+_ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
 _MENTION = re.compile(r"@|(?<=#)(?=\d)|(?i:(?<=\bGH)(?=-\d))")
 _SPACES = re.compile(r" {2,}|^ +| +$")
 
@@ -76,16 +79,15 @@ _SPACES = re.compile(r" {2,}|^ +| +$")
 def markdown_text(text: str) -> str:
     """Running Markdown text in one line that renders as itself: no markup, no HTML, no link, mention or reference.
 
-    A zero-width space follows '@' and parts '#12', as code hosts look for those after rendering.
+    Only what would act is escaped, as this is read unrendered too. A zero-width space follows '@' and parts '#12',
+    as code hosts look for those after rendering.
     """
     text = _SPACES.sub(" ", visible(text)).strip(" ")
-    text = _PUNCTUATION.sub(r"\\\1", html.escape(_MENTION.sub(_parted, text), quote=False))
-    # A number and a point or a rule begins a list or a heading only at a line's start, and its sign is escaped above.
-    return text
-
-
-def _parted(match: re.Match[str]) -> str:
-    return f"{match[0]}\u200b"
+    text = _ALWAYS.sub(lambda match: f"\\{match[0]}", _ENTITY.sub("&amp;", text)).replace("<", "&lt;")
+    if first := _FIRST.match(text):
+        at = first.end() - 1
+        text = f"{text[:at]}\\{text[at:]}"
+    return _MENTION.sub(lambda match: f"{match[0]}\u200b", text)
 
 
 def markdown_cell(text: str) -> str:

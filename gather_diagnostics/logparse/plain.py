@@ -7,7 +7,7 @@ import re
 from gather_diagnostics.logparse.fields import ids_in, path_of
 from gather_diagnostics.logparse.levels import LONG, find_level, level_of_priority, level_of_status
 from gather_diagnostics.logparse.records import Record
-from gather_diagnostics.logparse.structured import Shapes, load_object, logfmt, remnant
+from gather_diagnostics.logparse.structured import fill, load_object, logfmt, remnant
 from gather_diagnostics.logparse.timestamps import Clock
 
 _DEPTH = 4
@@ -15,7 +15,7 @@ _DEPTH = 4
 
 _POD = re.compile(r"\[pod/([^/\]\s]{1,253})/([^\]\s]{1,253})\] ?")
 _COLOUR = re.compile(r"\x1b\[[0-9;]{0,20}m")
-_AFTER_TIME = re.compile(r"[\])]?,?[ |]*+(?:[-:] +)?")
+_AFTER_TIME = re.compile(r"[\])]?,?[ \t|]*+(?:[-:] +)?")
 _AFTER_PID = re.compile(r"(?: #\d+| \[\d+\])?")
 
 # RFC 5424, 6: <PRI>VERSION TIME HOST APP PROCID MSGID STRUCTURED-DATA MSG
@@ -40,11 +40,10 @@ _KLOG_LEVELS = {"I": "INFO", "W": "WARNING", "E": "ERROR", "F": "CRITICAL"}
 class Reader:
     """Fills records from the text of one stream's lines."""
 
-    __slots__ = ("clock", "shapes")
+    __slots__ = ("clock",)
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.shapes = Shapes()
 
     def fill(self, record: Record, text: str, depth: int = 0, timed: bool = False) -> None:
         """Set what the text says. `timed`: a time stood directly in front of it.
@@ -57,14 +56,15 @@ class Reader:
         if "\x1b" in text[:64]:
             text = _COLOUR.sub("", text[:256]) + text[256:]
             first = text[:1]
-        if depth < _DEPTH and self._wrapped(record, text, first, depth):
+        is_text = timed and first.isalpha() and not self.clock.may_begin(text)
+        if depth < _DEPTH and not is_text and self._wrapped(record, text, first, depth):
             return
         self.body(record, text, timed)
 
     def body(self, record: Record, text: str, timed: bool) -> None:
         """The part of a line that is left once every header is off."""
         if "=" in text and (pairs := logfmt(text)) is not None:
-            self.shapes.fill(record, pairs, self.clock, text)
+            fill(record, pairs, self.clock, text)
             return
         level, start = find_level(text, timed)
         if level:
@@ -79,10 +79,10 @@ class Reader:
             found = remnant(text)
             if not found:
                 return False
-            self.shapes.fill(record, found, self.clock, text)
+            fill(record, found, self.clock, text)
             record.message = text
             return True
-        self.shapes.fill(record, fields, self.clock, text)
+        fill(record, fields, self.clock, text)
         inner = record.message
         if depth < _DEPTH and inner != text and (("log" in fields and fields["log"] == inner) or inner[:2] == '{"'):
             self.fill(record, inner.rstrip("\r\n"), depth + 1)
@@ -104,7 +104,7 @@ class Reader:
         start = 1 if first == "[" or first == "(" else 0
         found = self.clock.front(text, start)
         if found is None:
-            return self._later(record, text)
+            return record.time_us is None and self._later(record, text)
         time, end = found
         self._set_time(record, time)
         if first in "IWEF" and (match := _KLOG_REST.match(text, end)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally
@@ -25,13 +26,13 @@ Line = bytes | tuple[int, bytes]
 def parse(lines: Iterable[Line], context: Context | None = None, tally: Tally | None = None) -> Iterator[Record]:
     """Records in the order of their first lines. A record without a time takes that of the record before.
 
-    Records before the first time take the first time (the first 1,000 of them; more have none). `tally` counts
+    Records before the first time take the first time (the nearest 1,000; those before have none). `tally` counts
     along. Never raises on what a line holds; memory is bounded by the longest line and record.
     """
     tally = tally if tally is not None else Tally()
     context = context or Context()
     joiner = _Joiner(context, tally)
-    held: list[Record] = []
+    held: deque[Record] = deque()
     last: int | None = None
     for record in joiner.records(lines):
         tally.records += 1
@@ -40,11 +41,12 @@ def parse(lines: Iterable[Line], context: Context | None = None, tally: Tally | 
                 tally.timed += 1
             last = record.time_us
             yield from _dated(held, last)
-        elif last is None and len(held) < HELD:
+        elif last is None:
             held.append(record)
-            continue
+            if len(held) <= HELD:
+                continue
+            record = held.popleft()
         else:
-            yield from _dated(held, last)
             record.time_us = last
         yield record
     yield from _dated(held, last)
@@ -58,7 +60,7 @@ def line_time(line: bytes, context: Context | None = None) -> int | None:
     return None
 
 
-def _dated(held: list[Record], time: int | None) -> Iterator[Record]:
+def _dated(held: deque[Record], time: int | None) -> Iterator[Record]:
     for record in held:
         record.time_us = time
         yield record
@@ -130,6 +132,7 @@ class _Joiner:
         if whole is not None:
             record.labels = {**(whole.labels or {}), "stream": whole.stream}
         self._reader.fill(record, text)
+        record.message = record.message or own or text
         if own.startswith((TRACEBACK, "panic: ", "fatal error: ")) and record.level is None:
             record.level = "ERROR" if own.startswith(TRACEBACK) else "CRITICAL"
         self._size = len(record.message)

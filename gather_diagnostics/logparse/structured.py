@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from gather_diagnostics.logparse.fields import METHOD, STATUS, Plan, normal, path_of, plan
+from gather_diagnostics.logparse.fields import METHOD, STATUS, normal, path_of, plan
 from gather_diagnostics.logparse.levels import level_of, level_of_otel, level_of_python, level_of_status
 from gather_diagnostics.logparse.records import Record
 from gather_diagnostics.logparse.timestamps import Clock
@@ -14,8 +14,8 @@ from gather_diagnostics.model import Json
 
 _DEPTH = 12
 """Objects nested deeper stay one value."""
-_SHAPES = 512
-"""How many shapes of line are remembered at once."""
+_TEXTS = frozenset({"message", "service", "trace_id", "request_id", "tenant"})
+"""Fields that take any text."""
 
 # NaN and Infinity are no JSON: they are kept as the words they are.
 _decode = json.JSONDecoder(parse_constant=str).raw_decode
@@ -64,7 +64,8 @@ def logfmt(text: str) -> dict[str, Any] | None:
             pairs[match[1]] = _unquoted(match[2])
     if at < len(text) or len(pairs) < 2:
         return None
-    return pairs if plan(pairs)[0].keys() & {"time", "level", "message"} else None
+    telling = any(field in ("time", "level", "message") for field, _ in plan(tuple(pairs)))
+    return pairs if telling else None
 
 
 def _unquoted(value: str) -> str:
@@ -77,54 +78,39 @@ def _unquoted(value: str) -> str:
 def flatten(nested: dict[str, Any]) -> dict[str, Any]:
     """Nested objects into one, keys joined with dots. Lists, and what is nested too deep, stay as they are."""
     flat: dict[str, Any] = {}
-    stack = [(iter(nested.items()), "")]
-    while stack:
-        items, prefix = stack[-1]
-        for key, value in items:
-            if isinstance(value, dict) and value and len(stack) < _DEPTH:
-                stack.append((iter(value.items()), f"{prefix}{key}."))
-                break
-            flat[prefix + key] = value
-        else:
-            stack.pop()
+    _flatten(nested, "", flat, _DEPTH)
     return flat
 
 
-class Shapes:
-    """Fills records from mappings; remembers per shape (the keys in order) which key means what."""
+def _flatten(nested: dict[str, Any], prefix: str, flat: dict[str, Any], depth: int) -> None:
+    for key, value in nested.items():
+        if type(value) is dict and value and depth:
+            _flatten(value, f"{prefix}{key}.", flat, depth - 1)
+        else:
+            flat[prefix + key] = value
 
-    __slots__ = ("_plans",)
 
-    def __init__(self) -> None:
-        self._plans: dict[tuple[str, ...], Plan] = {}
-
-    def fill(self, record: Record, fields: dict[str, Any], clock: Clock, raw: str) -> None:
-        """Set the record's fields from a structured line. What is set already stays; the rest go to the labels."""
-        for value in fields.values():
-            if type(value) is dict:
-                fields = flatten(fields)
-                break
-        keys = tuple(fields)
-        if (known := self._plans.get(keys)) is None:
-            known = self._learn(keys)
-        by_field, candidates = known
-        used = set()
-        for field, names in by_field.items():
-            for name in names:
-                if _take(record, field, name, fields[name], clock):
-                    used.add(name)
-                    break
-        labels = {k: v for k, v in fields.items() if k not in used} if candidates else fields
-        if labels:
-            record.labels = {**record.labels, **labels} if record.labels else labels
-        if record.level is None or not record.message:
-            _complete(record, fields, raw)
-
-    def _learn(self, keys: tuple[str, ...]) -> Plan:
-        if len(self._plans) >= _SHAPES:
-            self._plans.clear()
-        self._plans[keys] = known = plan(keys)
-        return known
+def fill(record: Record, fields: dict[str, Any], clock: Clock, raw: str) -> None:
+    """Set the record's fields from a structured line; what has no field of its own goes to the labels."""
+    for value in fields.values():
+        if type(value) is dict:
+            fields = flatten(fields)
+            break
+    used = set()
+    for field, names in plan(tuple(fields)):
+        for name in names:
+            value = fields[name]
+            if type(value) is str and value and field in _TEXTS:
+                setattr(record, field, value)
+            elif not _take(record, field, name, value, clock):
+                continue
+            used.add(name)
+            break
+    if len(used) < len(fields):
+        labels = {k: v for k, v in fields.items() if k not in used} if used else fields
+        record.labels = {**record.labels, **labels} if record.labels else labels
+    if record.level is None or not record.message:
+        _complete(record, fields, raw)
 
 
 def _take(record: Record, field: str, name: str, value: Any, clock: Clock) -> bool:
@@ -144,11 +130,13 @@ def _take(record: Record, field: str, name: str, value: Any, clock: Clock) -> bo
     if not value:
         return False
     if field == "instance" and record.instance:
-        return record.instance == value
+        return bool(record.instance == value)
     if field == "endpoint":
         value = path_of(value)
+        if value is None:
+            return False
     setattr(record, field, value)
-    return bool(value)
+    return True
 
 
 def _take_time(record: Record, name: str, value: Any, clock: Clock) -> bool:

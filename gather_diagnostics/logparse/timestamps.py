@@ -24,7 +24,9 @@ _EPOCH = re.compile(r"(\d{10}(?:\.\d{1,9})?|\d{13}(?:\.\d{1,6})?|\d{16}|\d{19})(
 _KLOG = re.compile(r"[IWEF](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6})", re.ASCII)
 
 # What may stand before the time of a line that does not start with it: '[main] ', 'ERROR: ', 'I, [', 'web_1  | '.
-_LEAD = re.compile(r"(?:(?:\[[^\]\n]{0,40}\]|[A-Z]{1,9}[:,]?|[^\s|]{1,40} {0,4}\||\d{1,7}:[A-Z])[ \t]{1,4}){0,3}\[?")
+_LEAD = re.compile(
+    r"(?:(?:\[(?:\d{1,9}|[^\]\d\n][^\]\n]{0,40})\]|[A-Z]{1,9}[:,]?|[^\s|]{1,40} {0,4}\||\d{1,7}:[A-Z])[ \t]{1,4}){0,3}\[?"
+)
 
 _WORDS = frozenset(_MONTHS) | {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 _Form = tuple[re.Pattern[str], Callable[[re.Match[str]], int | None]]
@@ -118,6 +120,10 @@ class Clock:
                 self.last = time
                 return time, match.end()
         return None
+
+    def may_begin(self, text: str, start: int = 0) -> bool:
+        """False when no time can stand at `start`. Cheap."""
+        return bool(self._candidates(text[start : start + 5]))
 
     def _candidates(self, head: str) -> tuple[_Form, ...]:
         if head[:1].isdigit():
@@ -219,9 +225,9 @@ class Clock:
                 self._offsets.clear()
             offsets = self._offsets[quarter] = _offsets(self.zone, quarter * 900)
         first, second = micros - offsets[0], micros - offsets[1]
-        if first == second or self.last is None or abs(first - self.last) <= abs(second - self.last):
-            return first
-        return second
+        # Lines may be a little out of order; an hour back means that the clocks were put back.
+        is_first = first == second or self.last is None or first > self.last - 900 * _MICROS
+        return first if is_first else second
 
 
 def _second(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int | None:

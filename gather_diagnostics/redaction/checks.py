@@ -114,4 +114,4 @@ def is_address(match: re.Match[str]) -> bool:
         ipaddress.ip_address(match[0])
     except ValueError:
         return False
-    return not match[0].strip(":") == ""
+    return match[0].strip(":") != ""

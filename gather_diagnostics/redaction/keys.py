@@ -15,20 +15,18 @@ _UNQUOTED = re.compile(r"[^\s\"'`;<]*", re.ASCII)
 _ESCAPE = re.compile(r"\\+(?:[nrt\"'`]|u00[0-9a-fA-F])", re.ASCII)
 _NEXT_PAIR = re.compile(r"[&,][^=:&,\s\"']{1,64}[=:]", re.ASCII)
 _BLOCK = re.compile(r"[|>][+-]?[ \t]{0,8}\r?\n", re.ASCII)
-_LINE_START = re.compile(r"[ \t+-]{0,200}[\"']?", re.ASCII)
+_BLANKS = (" ", "\t")
 _WORDS_AHEAD = re.compile(r"[ \t]{1,8}[A-Za-z]", re.ASCII)
 
 _ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "pass"})
 _STRONG_TOKENS = re.compile(
     r"(?:access|refresh|auth|api|id|session|bearer|security|bot|user|csrf|xsrf|oauth2?|jwt|personal|deploy|registry"
-    r"|vault|github|gitlab|slack|npm|pypi|service|account|client|private|sas|app|db|admin|root|hub|git)[_.-]?",
+    r"|vault|github|gitlab|slack|npm|pypi|account|client|private|sas|db|admin)[_.-]?$",
     re.ASCII | re.IGNORECASE,
 )
-_COUNTED_TOKENS = re.compile(
-    r"(?:max|min|num|total|prompt|completion|input|output|cached|per|stop|eos|bos|pad|next|page|continuation|window|pull"
-    r"|tls|image|syntax|cancellation)[_.-]?",
-    re.ASCII | re.IGNORECASE,
-)
+"""What makes a token a credential; others (page tokens, window tokens, parsers' tokens) have to look like one."""
+_NAMING = re.compile(r"(?:pull|tls|image)[_.-]?$", re.ASCII | re.IGNORECASE)
+"""imagePullSecret and its like name a secret and are none."""
 
 
 class Span(NamedTuple):
@@ -37,6 +35,8 @@ class Span(NamedTuple):
     start: int
     end: int
     kind: str
+    wrap: str = ""
+    """Quotes to put around its replacement: a bare number of a JSON text."""
 
 
 class Key(NamedTuple):
@@ -58,7 +58,7 @@ def spans(text: str) -> Iterator[Span]:
             yield found
     for pair in patterns.PAIR.finditer(text):
         key = named(pair["name"])
-        found = _value(text, pair.end(), key, prose=False) if key else None
+        found = _value(text, pair.end(), key._replace(start=pair.start()), prose=False) if key else None
         if found:
             yield found
 
@@ -76,25 +76,26 @@ def kind(word: str) -> str:
     return next((k for start, k in patterns.KINDS_OF_WORD.items() if start in plain), patterns.OTHER_KEY_KIND)
 
 
-def context(key: Key, *, quoted: bool = False, prose: bool = False, spaced: bool = False) -> values.Context:
-    return values.Context("strong" if _is_strong(key) else "weak", key.word, key.name, quoted, prose, spaced)
+def context(
+    key: Key, *, quoted: bool = False, prose: bool = False, spaced: bool = False, last: bool = True
+) -> values.Context:
+    return values.Context("strong" if _is_strong(key) else "weak", key.word, key.name, quoted, prose, spaced, last)
 
 
 def _is_strong(key: Key) -> bool:
-    prefix = key.name[: len(key.name) - len(key.word)].rstrip("_.-")
+    prefix = key.name[: len(key.name) - len(key.word)]
     if key.word not in _ALONE:
         return True
-    if not prefix or _COUNTED_TOKENS.search(prefix[-16:]):
+    if not prefix.strip("_.-") or _NAMING.search(prefix):
         return False
     return key.word != "token" or bool(_STRONG_TOKENS.search(prefix)) or prefix.isupper()
 
 
 def _is_word(name: str, start: int) -> bool:
     """'auth', 'pass' and 'pwd' end many other words: 'oauth', 'bypass'. They count as words of their own only."""
-    word = name[start:].lower()
-    if word not in ("auth", "pass", "pwd", "credential") or start == 0:
+    if start == 0 or name[start:].lower() not in ("auth", "pass", "pwd"):
         return True
-    return name[start - 1] in "_.-" or (name[start - 1].islower() and name[start].isupper()) or word == "credential"
+    return name[start - 1] in "_.-" or (name[start - 1].islower() and name[start].isupper())
 
 
 def _key(text: str, opener: re.Match[str]) -> Key | None:
@@ -123,9 +124,16 @@ def _span(text: str, opener: re.Match[str]) -> Span | None:
 
 def _assigned(text: str, opener: re.Match[str], key: Key) -> Span | None:
     lead = opener[0][len(opener["word"]) :]
-    is_spaced = opener["sep"] in ("=", ":=", "==") and lead.startswith((" ", "\t")) and lead.endswith((" ", "\t"))
-    is_prose = opener["sep"] == ":" and not opener["quote"] and lead.endswith((" ", "\t"))
-    return _value(text, opener.end(), key, prose=is_prose, spaced=is_spaced)
+    is_spaced = opener["sep"] in ("=", ":=", "==") and lead.startswith(_BLANKS) and lead.endswith(_BLANKS)
+    is_prose = opener["sep"] == ":" and not opener["quote"] and lead.endswith(_BLANKS)
+    found = _value(text, opener.end(), key, prose=is_prose, spaced=is_spaced)
+    if found and opener["sep"] == ":" and _is_bare_number(text, opener, found):
+        return found._replace(wrap=opener["quote"])
+    return found
+
+
+def _is_bare_number(text: str, opener: re.Match[str], found: Span) -> bool:
+    return found.start == opener.end() and '"' in opener["quote"] and text[found.start : found.end].isdigit()
 
 
 def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -> Span | None:
@@ -133,16 +141,12 @@ def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -
         return _indented(text, block.end(), key)
     quote = _QUOTE.match(text, at)
     start, end = _quoted(text, quote) if quote else _bare(text, at)
-    line = text.rfind("\n", max(key.start - 200, 0), key.start) + 1
-    found = values.Context(
-        strength="strong" if _is_strong(key) else "weak",
-        word=key.word,
-        key=key.name,
+    found = context(
+        key,
         quoted=quote is not None,
         prose=prose and quote is None,
         spaced=spaced,
         last=not _WORDS_AHEAD.match(text, end),
-        alone=_LINE_START.fullmatch(text, line, key.start) is not None and "\n" in text,
     )
     is_secret = end > start and values.is_secret(text[start : min(end, start + values.LONGEST_JUDGED + 1)], found)
     return Span(start, end, kind(key.word)) if is_secret else None
@@ -150,16 +154,23 @@ def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -
 
 def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int]:
     """Inside of a quotation that opens with some backslashes: to its end, the line's or the outer quotation's."""
-    slashes, mark = len(quote[1]), quote[2]
-    line_end = text.find("\n", quote.end())
+    slashes, mark, start = len(quote[1]), quote[2], quote.end()
+    line_end = text.find("\n", start)
     limit = len(text) if line_end < 0 else line_end
-    at = text.find(mark, quote.end(), limit)
+    at = text.find(mark, start, limit)
     while at >= 0:
-        run = at - len(text[quote.end() : at].rstrip("\\")) - quote.end() if text[at - 1] == "\\" else 0
+        run = _slashes_before(text, at, start)
         if _is_closing(run, slashes):
-            return quote.end(), at - min(run, slashes)
+            return start, at - min(run, slashes)
         at = text.find(mark, at + 1, limit)
-    return quote.end(), limit
+    return start, limit
+
+
+def _slashes_before(text: str, at: int, floor: int) -> int:
+    first = at
+    while first > floor and text[first - 1] == "\\":
+        first -= 1
+    return at - first
 
 
 def _is_closing(run: int, slashes: int) -> bool:
@@ -188,19 +199,23 @@ def _cut(text: str, at: int, limit: int) -> int:
 
 
 def _indented(text: str, at: int, key: Key) -> Span | None:
-    """A YAML block scalar: the lines that are indented deeper than the key."""
+    """A YAML block scalar: the lines that are indented deeper than the key, in a diff too."""
     margin = key.start - (text.rfind("\n", 0, key.start) + 1)
     end = at
     while end < len(text):
         line_end = text.find("\n", end)
         line = text[end : len(text) if line_end < 0 else line_end]
-        if line.strip() and len(line) - len(line.lstrip()) <= margin:
+        if line.strip() and _indent(line) <= margin:
             break
         end += len(line) + 1
     body = text[at : min(end, len(text))]
-    start = at + len(body) - len(body.lstrip())
-    stop = at + len(body.rstrip())
+    start, stop = at + len(body) - len(body.lstrip()), at + len(body.rstrip())
     return Span(start, stop, kind(key.word)) if stop > start else None
+
+
+def _indent(line: str) -> int:
+    rest = line[1:] if line[0] in "+-" else line
+    return len(line) - len(rest.lstrip())
 
 
 def _tagged(text: str, opener: re.Match[str], key: Key) -> Span | None:
@@ -215,10 +230,7 @@ def _tagged(text: str, opener: re.Match[str], key: Key) -> Span | None:
 
 def _flagged(text: str, opener: re.Match[str], key: Key) -> Span | None:
     """--password VALUE, also as two elements of a list; help texts ('--password is required') are left alone."""
-    at = opener.end()
-    if text.startswith(("-", "\n"), at) or text[at : at + len(key.word) + 1].strip().upper() == text[at : at + len(key.word)]:
-        return None
-    return _value(text, at, key, prose=False)
+    return None if text.startswith("-", opener.end()) else _value(text, opener.end(), key, prose=False)
 
 
 def _listed(text: str, opener: re.Match[str], key: Key) -> Span | None:

@@ -64,6 +64,8 @@ COOKIE_PAIR = re.compile(r"[ \t]{0,8}[^\s=;,\"'\\]{1,128}=(?P<secret>[^\s;,\"'\\
 HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "set-cookie"})
 """Keys of JSON objects that are read as the header of that name."""
 
+PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]{1,32}:[0-9a-f]{8}\]", re.ASCII)
+
 PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----", re.ASCII)
 PEM_END = "-----END "
 
@@ -115,6 +117,11 @@ _DATABASES = (
     r"(?i:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|amqps?|sqlserver|clickhouse|oracle)(?:\+[a-z0-9]{1,16})?"
 )
 _SLASHES = r":\\{0,3}/\\{0,3}/"
+_CLIENTS = (
+    "mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|sshpass|mongosh|mongodump|mongo|docker login|redis-cli|sqlcmd"
+    "|ldapsearch"
+)
+_CARD_START = r"\b(?:4[0-9]|5[0-9]|6[0-9]|3[0-9]|2[2-7])[0-9]{2}"
 _SCHEME = r"(?i:bearer|basic|token|apikey|api-key|digest|negotiate)"
 
 RULES: tuple[Rule, ...] = (
@@ -143,7 +150,7 @@ RULES: tuple[Rule, ...] = (
     _prefixed("slack-token", "xox[abeoprs]-|xapp-", r"[A-Za-z0-9-]{10,}", ("xox", "xapp-"), check=True),
     Rule(
         "slack-webhook",
-        rf"hooks\.slack\.com(?:\\{{0,3}}/)(?:services|workflows|triggers)(?P<secret>[A-Za-z0-9_/\\]{{20,}})",
+        r"hooks\.slack\.com\\{0,3}/(?:services|workflows|triggers)(?P<secret>[A-Za-z0-9_/\\]{20,})",
         ("hooks.slack.com",),
         r"hooks\.slack\.com",
     ),
@@ -238,7 +245,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(  # mysql -u root -pSECRET, sshpass -p SECRET, redis-cli -a SECRET
         "password",
-        r"\b(?:mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|sshpass|mongosh|mongodump|mongo|docker login|redis-cli|sqlcmd|ldapsearch)"
+        rf"\b(?:{_CLIENTS})"
         r"[ \t](?:[^\n|;]{0,200}[ \t])?-[paPw][ \t]{0,4}(?P<secret>[^\s\"'<>|;-][^\s\"'<>|;]{2,128})",
         ("mysql", "mariadb", "sshpass", "mongo", "docker login", "redis-cli", "sqlcmd", "ldapsearch"),
         r"(?:mysql|mariadb|sshpass|mongo|docker login|redis-cli|sqlcmd|ldapsearch).*[ \t]-[paPw]",
@@ -267,9 +274,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "card-number",
-        r"\b[2-6][0-9]{3}(?:[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}|[ -]?[0-9]{6}[ -]?[0-9]{4,5})\b",
+        _CARD_START + r"(?:[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}|[ -]?[0-9]{6}[ -]?[0-9]{4,5})\b",
         ("",),
-        r"[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]",
+        _CARD_START + r"[ -]?(?:[0-9]{4}[ -]?[0-9]{4}|[0-9]{6})[ -]?[0-9]",
         checks.is_card_number,
     ),
 )

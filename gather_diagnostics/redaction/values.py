@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 LONGEST_JUDGED = 512
@@ -30,8 +31,6 @@ class Context:
     """Blanks around '=', as in code."""
     last: bool = True
     """Nothing but punctuation follows on the line."""
-    alone: bool = False
-    """The key is the first word of its line, as in YAML."""
 
 
 _STATES = frozenset(
@@ -46,27 +45,32 @@ _STATES = frozenset(
 )
 
 _MASKS = re.compile(
-    r"[*xX•.#_?-]+|<[^<>]{0,200}>?|\[[A-Za-z _:-]{0,60}\]?|\(.{0,60}\)|\{\{.{0,400}|\{\w{0,60}\}?|\$.{0,3}"
-    r"|\$\{.{0,400}|\$\(.{0,400}|\$\{\{.{0,400}|\$[A-Z_][A-Z0-9_]{0,100}|%[A-Z_]{1,100}%|%(?:\(\w{1,60}\))?[sdrvq]"
-    r"|:[a-z_]{1,60}|#\{.{0,400}",
+    r"[*xX•.#_?-]+|<[^<>]{0,200}>?|\[[A-Za-z _:-]{0,60}\]?|\([a-z ]{0,60}\)|\{\{.{0,400}|\{\w{0,60}\}|\$[0-9]?"
+    r"|\$[{(].{0,400}|\$[A-Z_][A-Z0-9_]{0,100}|%[A-Z_]{1,100}%|%(?:\(\w{1,60}\))?[sdrvq]|:[a-z_]{1,60}|#\{.{0,400}",
     re.ASCII,
 )
-_MEASURES = re.compile(r"[+-]?[0-9]{1,5}|[+-]?[0-9.,]{1,8}(?:[a-zA-Z%]{1,3}|/[0-9]{1,6})?", re.ASCII)
+_MEASURES = re.compile(r"[+-]?[0-9]{1,5}(?:\.[0-9]{1,6})?(?:[num]?s|[mhd%BkKMG]|[KMG]i?B?)?", re.ASCII)
 _REFERENCES = re.compile(
     r"(?:arn:aws|projects/|vault:|op://|ssm:|sm://|secretsmanager:|awssecret|ENC\[|!Ref|!Sub|!ImportValue|!vault|AES256:).*",
     re.ASCII,
 )
 _LINKS = re.compile(r"[a-z][a-z0-9+.-]{1,20}://.*", re.ASCII)
-_CALLS = re.compile(r"(?:await |new )?[A-Za-z_][\w.]{0,100}(?:\((?:.{0,400}\)[;,)]?|[\"']?)?|\[[\"':\w]?.{0,200})", re.ASCII)
+_CALLS = re.compile(
+    r"(?:await |new )?[A-Za-z_][\w.]{0,100}(?:\((?:.{0,400}\)[;,)]{0,4})?|\[(?::?\w{1,60}\][,;)]{0,4})?)", re.ASCII
+)
 _CODE_ROOTS = re.compile(
     r"(?:os|self|args|config|settings|request|req|env|process|this|cfg|opts|options|params|System|app|ctx|c|s)"
     r"(?:\.|\[|->)[\w.\[\]()\"'>-]{1,200}|ENV\[.{0,100}",
     re.ASCII,
 )
-_PATHS = re.compile(r"(?:/|\./|\.\./|~/|[A-Z]:\\{1,4})?[a-z0-9_.-]{1,40}(?:[/\\]{1,4}[a-z0-9_.-]{1,40}){1,20}", re.ASCII)
+_PATHS = re.compile(
+    r"(?:/|\./|\.\./|~/|[A-Z]:\\{1,4})?[a-z0-9_.-]{1,40}(?:[/\\]{1,4}[a-z0-9_.-]{1,40}){1,20}", re.ASCII
+)
 _NAMES = re.compile(r"[a-z0-9]{1,63}(?:[-/][a-z0-9]{1,63}){1,20}", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
-_OBJECTS = re.compile(r"0x[0-9a-f]{1,16}|[0-9a-f]{1,8}|[0-9]{1,11}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?", re.ASCII)
+_OBJECTS = re.compile(
+    r"0x[0-9a-f]{1,16}|[0-9a-f]{1,8}|[0-9]{1,11}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?", re.ASCII
+)
 _TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9+/=_.~%:!#$^&*|-]{8,}", re.ASCII)
 _PUNCTUATION = ",.;:!?)]}"
 
@@ -90,7 +94,7 @@ def _is_plain(value: str, context: Context) -> bool:
     if context.word == "pwd" and context.key.casefold() in ("pwd", "oldpwd"):
         return value[0] in "/~\\" or value[1:2] == ":"
     is_password = context.word.startswith("pass")
-    return not is_password and bool(_LINKS.match(value) or (_is_path(value)))
+    return not is_password and bool(_LINKS.match(value) or _is_path(value))
 
 
 def _is_path(value: str) -> bool:
@@ -102,9 +106,9 @@ def _is_path(value: str) -> bool:
 def _is_code(value: str, context: Context) -> bool:
     """A call, a subscript, an attribute or the variable of the same name: where the secret comes from."""
     bare = value.rstrip(",;)")
-    if bare.casefold() == context.key.casefold() or _CODE_ROOTS.fullmatch(value):
+    if bare.casefold() in (context.key.casefold(), context.word) or _CODE_ROOTS.fullmatch(value):
         return True
-    if "()" in value or '("' in value:
+    if "()" in value or value.endswith("("):
         return bool(_CALLS.fullmatch(value))
     if not (context.spaced or context.prose):
         return False
@@ -116,7 +120,7 @@ def _is_prose(value: str, context: Context) -> bool:
     """A word of a sentence: letters only, and more words behind or the key within a sentence too."""
     word = value.strip(_PUNCTUATION + "-'")
     is_word = word.isalpha() and (word.islower() or word.istitle() or word.isupper())
-    return is_word and not context.last and not context.alone
+    return is_word and not context.last
 
 
 def _is_like_secret(value: str, context: Context) -> bool:
@@ -124,7 +128,7 @@ def _is_like_secret(value: str, context: Context) -> bool:
         value = value.rstrip(_PUNCTUATION)
     if _OBJECTS.fullmatch(value) or not _TOKEN_CHARACTERS.fullmatch(value):
         return False
-    if context.word == "secret" and _NAMES.fullmatch(value) and not _UUID.fullmatch(value):
+    if _is_name(value) or (context.word == "secret" and _NAMES.fullmatch(value) and not _UUID.fullmatch(value)):
         return False
     if context.word == "auth" and (context.prose or context.spaced) and len(value) < 20:
         return False
@@ -133,7 +137,13 @@ def _is_like_secret(value: str, context: Context) -> bool:
     return _is_mixed(value) or (context.word == "secret" and not context.prose)
 
 
+def _is_name(value: str) -> bool:
+    """Words and short numbers between separators: 'com.example.app/4505'."""
+    parts = re.split(r"[^A-Za-z0-9]+", value.strip("-_./:"))
+    return len(parts) > 1 and all(p.isalpha() or (p.isdigit() and len(p) < 6) for p in parts)
+
+
 def _is_mixed(value: str) -> bool:
     """16 letters or more that are no camel-cased name: the case changes too often."""
-    changes = sum(a.islower() != b.islower() for a, b in zip(value, value[1:], strict=False))
+    changes = sum(a.islower() != b.islower() for a, b in pairwise(value))
     return len(value) >= 16 and changes * 3 >= len(value) and "." not in value

@@ -1,0 +1,91 @@
+"""The git collector: what landed on the deployed branch, what was deployed, and the patches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from collectors.git.command import Client, GitError
+from collectors.git.gaps import NAME, Unreadable, gap_of, shallow_gaps
+from collectors.git.history import read_stretch
+from collectors.git.reading import Reading
+from collectors.git.repository import Repository, open_repository
+from collectors.git.settings import ANY_TAG, Settings
+from gather_diagnostics import Gap, Raw, Request, Rows, Target
+
+SHARE = 0.9
+"""Of the time a source may take: stops git before the runner stops waiting, so that the reason can be told."""
+
+
+class Git:
+    """Reads commits, release tags and deploy refs of a local clone. Sends nothing anywhere, fetches nothing."""
+
+    name: ClassVar[str] = NAME
+    tables: ClassVar[frozenset[str]] = frozenset({"changes"})
+    Settings: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: Any = None) -> None:
+        self._settings: Settings = settings or Settings()
+
+    def plan(self, request: Request) -> Iterator[Target | Gap]:
+        """The branch and folders that would be read, or the Gap that says why none can be."""
+        try:
+            repository, _ = self._open(request)
+        except Unreadable as unreadable:
+            yield unreadable.gap
+            return
+        yield from _targets(repository, self._settings)
+        yield from repository.gaps
+
+    def check(self, request: Request) -> Iterator[Gap]:
+        """What `plan` misses, and whether the history reaches back far enough."""
+        try:
+            repository, client = self._open(request)
+        except Unreadable as unreadable:
+            yield unreadable.gap
+            return
+        yield from repository.gaps
+        yield from _check_history(repository, client, request)
+
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
+        """Rows of `changes`, newest first, then their raw records."""
+        try:
+            repository, client = self._open(request)
+        except Unreadable as unreadable:
+            yield unreadable.gap
+            return
+        if repository.branch.tip is not None:
+            yield from Reading(client, repository, self._settings, request).items(repository.branch.tip)
+
+    def _open(self, request: Request) -> tuple[Repository, Client]:
+        return open_repository(self._settings, request.service, time.monotonic() + SHARE * request.source_seconds)
+
+
+def _targets(repository: Repository, settings: Settings) -> Iterable[Target]:
+    branch = repository.branch
+    paths = repository.paths
+    where = f"{repository.folders.top} (branch {branch.name})"
+    what = f"commits touching {', '.join(paths)}" if paths else "all commits"
+    yield Target(what, where, f"{_found(settings)}; {branch.because}; {repository.paths_because}")
+    if settings.tag_patterns == ANY_TAG:
+        tags, because = "tags that look like releases", "their names are a version or a word for deploying"
+    else:
+        tags, because = f"tags {', '.join(settings.tag_patterns) or '(none)'}", "`tag_patterns` is set"
+    yield Target(f"deploy markers: {tags}, {', '.join(settings.deploy_refs)}", repository.folders.top, because)
+
+
+def _found(settings: Settings) -> str:
+    return "`repo` is set" if settings.repo else "the current directory is in this repository"
+
+
+def _check_history(repository: Repository, client: Client, request: Request) -> Iterator[Gap]:
+    if repository.branch.tip is None:
+        return
+    try:
+        stretch = read_stretch(client, repository.branch.tip, request.changes)
+    except GitError as error:
+        yield gap_of(error, "commits", repository.folders.top)
+        return
+    if stretch.bottom is None:
+        yield from shallow_gaps(repository.grafts, stretch.line, repository.folders.top)

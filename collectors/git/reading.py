@@ -1,0 +1,245 @@
+"""One reading of a repository: history, deploys, details, in that order, each as one git process where it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import islice
+
+from collectors.git.command import Client, GitError, GitTimeout, split
+from collectors.git.gaps import gap_of, shallow_gaps, skew_gaps, truncated
+from collectors.git.history import (
+    LOG,
+    MOST_NODES,
+    Commit,
+    File,
+    Node,
+    Stretch,
+    decode,
+    landings,
+    read_commits,
+    read_nodes,
+    read_stretch,
+)
+from collectors.git.markers import Marker, read_markers
+from collectors.git.messages import pull_request, reverts_among
+from collectors.git.patches import own_files, read_patches
+from collectors.git.records import patch_records
+from collectors.git.repository import Repository
+from collectors.git.rows import (
+    Carried,
+    Context,
+    Landing,
+    Row,
+    commit_row,
+    deploy_row,
+    marker_raw_name,
+    marker_text,
+)
+from collectors.git.settings import Settings
+from gather_diagnostics import Gap, Raw, Request, Rows
+
+BATCH = 500
+MOST_DEPLOYS = 200
+MOST_MERGE_BYTES = 500_000
+"""Of one merge's own changes: enough for the names of its files."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What landed on the branch."""
+
+    stretch: Stretch
+    graph: Mapping[str, Node]
+    """Everything that landed from the window's start on, by sha."""
+    landings: Mapping[str, Node]
+    recent: tuple[Node, ...]
+    """What landed within the window and touches the service, newest first."""
+
+    def landed(self, node: Node) -> datetime:
+        return self.landings.get(node.sha, node).time
+
+    def seen(self) -> list[Node]:
+        """Each commit once. The line is looked at as far as it is the window's."""
+        whole = {n.sha: n for n in self.stretch.line} if self.stretch.bottom is None else {}
+        return list((whole | dict(self.graph)).values())
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """A marker within the window and what it carried."""
+
+    marker: Marker
+    nodes: tuple[Node, ...] = ()
+    rolled_back: tuple[Node, ...] = ()
+
+
+@dataclass
+class Reading:
+    """Reads one repository for one request. `gaps` collects what is found missing on the way."""
+
+    client: Client
+    repository: Repository
+    settings: Settings
+    request: Request
+    gaps: list[Gap] = field(default_factory=list)
+
+    def items(self, tip: str) -> Iterator[Rows | Raw | Gap]:
+        """Rows first, then raw records, so that a deadline costs patches before it costs rows."""
+        try:
+            history = self.history(tip)
+            deploys = self.deploys(history)
+            commits = self.commits(self.chosen(history, deploys))
+        except GitError as error:
+            yield from self.gaps
+            yield gap_of(error, "commits and releases", self.repository.folders.top)
+            return
+        context = self.context(history, commits, tip)
+        commits = self.without_plain_merges(commits, history, deploys)
+        yield from self.rows(history, deploys, commits, context)
+        yield from self.gaps
+        for deploy in deploys:
+            yield Raw(marker_raw_name(deploy.marker), marker_text(deploy.marker))
+        yield from patch_records(self.client, self.repository, self.settings, commits)
+
+    def history(self, tip: str) -> History:
+        """Raises GitError."""
+        window = self.request.changes
+        stretch = read_stretch(self.client, tip, window)
+        revisions = stretch.revisions()
+        graph = {n.sha: n for n in self._nodes(f"--max-count={MOST_NODES}", *revisions)} if revisions else {}
+        by = landings(stretch.line, graph)
+        touched = list(self._touching(*revisions)) if revisions else []
+        landed = [(by.get(n.sha, n).seconds, n) for n in touched if by.get(n.sha, n).time in window]
+        landed.sort(key=lambda pair: -pair[0])
+        history = History(stretch, graph, by, tuple(n for _, n in landed))
+        self.gaps += skew_gaps(dict.fromkeys((*stretch.line, *graph.values())), self.request.asked)
+        return history
+
+    def _nodes(self, *arguments: str) -> Iterator[Node]:
+        return read_nodes(self.client, *arguments)
+
+    def _touching(self, *arguments: str) -> Iterator[Node]:
+        """Commits of the service, side branches and all."""
+        return self._nodes("--full-history", f"--max-count={MOST_NODES}", *arguments, "--", *self.repository.paths)
+
+    def deploys(self, history: History) -> list[Deploy]:
+        """Markers within the window, newest first. A marker that can't be followed is told without its commits."""
+        try:
+            markers = read_markers(self.client, self.repository, self.settings, self.request.service)
+        except GitError as error:
+            self.gaps.append(gap_of(error, "deploy markers", self.repository.folders.top))
+            return []
+        recent = [m for m in reversed(markers) if m.time in self.request.changes]
+        if len(recent) > MOST_DEPLOYS:
+            why = f"there are {len(recent)} in the change window; the newest {MOST_DEPLOYS} are read"
+            self.gaps.append(truncated("deploy markers", why, "narrow `sources.git.tag_patterns` or the change window"))
+        return [self._deploy(marker, history.stretch) for marker in recent[:MOST_DEPLOYS]]
+
+    def _deploy(self, marker: Marker, stretch: Stretch) -> Deploy:
+        before = marker.previous or stretch.bottom
+        if before == marker.revision:
+            return Deploy(marker)
+        try:
+            nodes = self._between(before, marker.revision)
+            taken = () if nodes or not marker.previous else self._between(marker.revision, marker.previous)
+        except GitTimeout:
+            raise
+        except GitError as error:
+            self.gaps.append(gap_of(error, f"commits of {marker.name}", self.repository.folders.top))
+            return Deploy(marker)
+        return Deploy(marker, nodes, taken)
+
+    def _between(self, old: str | None, new: str) -> tuple[Node, ...]:
+        revisions = (new, f"^{old}") if old else (new,)
+        return tuple(islice(self._touching(*revisions), self.settings.max_commits))
+
+    def chosen(self, history: History, deploys: Iterable[Deploy]) -> list[str]:
+        """The commits that become rows: those of the window, then older ones that a deploy carried."""
+        carried = {n.sha: n for d in deploys for n in d.nodes}
+        wanted = list({n.sha: n for n in (*history.recent, *carried.values())})
+        known = {n.sha: n for n in (*history.seen(), *carried.values())}
+        self.gaps += shallow_gaps(self.repository.grafts, known.values(), self.repository.folders.top)
+        most = self.settings.max_commits
+        if len(wanted) > most:
+            why = (
+                f"{len(wanted)} commits landed or were deployed in the change window; {most} are read, the newest first"
+            )
+            self.gaps.append(truncated("commits", why, "raise `sources.git.max_commits` or set `sources.git.paths`"))
+        return wanted[:most]
+
+    def commits(self, shas: Sequence[str]) -> list[Commit]:
+        """Raises GitError."""
+        try:
+            found = list(read_commits(self.client, shas, files=not self.repository.partial))
+        except GitTimeout:
+            raise
+        except GitError as error:
+            self.gaps.append(gap_of(error, "the files of commits", self.repository.folders.top))
+            found = list(read_commits(self.client, shas, files=False))
+        if self.repository.partial and found:
+            self.gaps.append(self._partial_gap())
+        grafts = self.repository.grafts
+        return [replace(c, files=()) if c.sha in grafts else c for c in found]
+
+    def _partial_gap(self) -> Gap:
+        why = "this is a partial clone: file contents may be missing, and nothing is fetched while reading"
+        return truncated("files and patches of commits", why, "use a full clone as `sources.git.repo`")
+
+    def context(self, history: History, commits: Sequence[Commit], tip: str) -> Context:
+        """What rows say of other commits: the merges they came by, the reverts that took them back."""
+        merges = {m.sha: m for c in commits if (m := history.landings.get(c.sha))}
+        numbers: dict[str, int | None] = {}
+        later: list[tuple[str, str]] = []
+        try:
+            numbers = {m.sha: pull_request(m.message) for m in read_commits(self.client, merges, files=False)}
+            later = self._later_reverts(history.stretch, tip)
+        except GitError as error:
+            self.gaps.append(gap_of(error, "pull requests and later reverts", self.repository.folders.top))
+        messages = [*later, *((c.sha, c.message) for c in reversed(commits))]
+        return Context(
+            repository=self.repository,
+            service=self.request.service,
+            config_patterns=self.settings.config_patterns,
+            landings={c.sha: Landing(m, numbers.get(m.sha)) for c in commits if (m := history.landings.get(c.sha))},
+            reverted_by=reverts_among(messages, [c.sha for c in commits]),
+        )
+
+    def _later_reverts(self, stretch: Stretch, tip: str) -> list[tuple[str, str]]:
+        """Reverts since the window's end, as (sha, message): somebody has found the cause already."""
+        if stretch.top is None or stretch.top == tip:
+            return []
+        arguments = ("-z", "--format=%H%x00%B", "--fixed-strings", "--grep=This reverts commit", "--max-count=500")
+        pieces = split(self.client.stream(*LOG, *arguments, tip, f"^{stretch.top}"))
+        return [(decode(sha), decode(next(pieces, b""))) for sha in pieces]
+
+    def without_plain_merges(
+        self, commits: Sequence[Commit], history: History, deploys: Iterable[Deploy]
+    ) -> list[Commit]:
+        """A merge is a change of its own only where it holds what none of its parents does."""
+        merges = {c.sha: len(c.parents) for c in commits if len(c.parents) > 1}
+        own: dict[str, tuple[File, ...]] = {}
+        if not self.repository.partial:
+            try:
+                patches = read_patches(self.client, merges, self.repository.paths, MOST_MERGE_BYTES, header=False)
+                own = {p.sha: own_files(bytes(p.kept), merges[p.sha]) for p in patches}
+            except GitError as error:
+                self.gaps.append(gap_of(error, "changes made in merges", self.repository.folders.top))
+        return [replace(c, files=own.get(c.sha, c.files)) for c in commits if c.sha not in merges or own.get(c.sha)]
+
+    def rows(
+        self, history: History, deploys: Sequence[Deploy], commits: Sequence[Commit], context: Context
+    ) -> Iterator[Rows]:
+        """Newest first, in batches."""
+        kept = {c.sha for c in commits}
+        rows: list[Row] = [commit_row(c, context) for c in commits]
+        for deploy in deploys:
+            carried = Carried(
+                tuple(n.sha for n in deploy.nodes if n.sha in kept or len(n.parents) < 2),
+                tuple(n.sha for n in deploy.rolled_back if len(n.parents) < 2),
+            )
+            rows.append(deploy_row(deploy.marker, carried, context))
+        rows.sort(key=lambda row: row["time"], reverse=True)
+        for at in range(0, len(rows), BATCH):
+            yield Rows("changes", rows[at : at + BATCH])

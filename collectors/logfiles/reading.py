@@ -1,0 +1,216 @@
+"""One file from open to close: what it yields, and what has to be said about it."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
+
+import zstandard
+
+from collectors.logfiles.seeking import BISECT_FROM, micro, newlines, spans
+from collectors.logfiles.settings import NAME, LogSettings
+from collectors.logfiles.sieve import Sieve
+from collectors.logfiles.unpacking import Chunks, Counted, Source, plain, tester, unpacker
+from gather_diagnostics import Gap, Request, Rows
+from gather_diagnostics.logparse import Context, Record, Tally, batches, parse, split
+
+SKEW = timedelta(minutes=2)
+"""A newest line that is further ahead of the request speaks of a wrong clock or time zone."""
+
+_POD_DIR = re.compile(r"/pods/[^/_]+_([^/_]+)_[^/]+/[^/]+/[^/]+$")
+_CONTAINER_FILE = re.compile(r"/containers/([^/_]+)_[^/]+\.log$")
+
+
+def stdin_gap() -> Gap | None:
+    if sys.stdin is not None and not sys.stdin.closed and not sys.stdin.isatty():
+        return None
+    why = "nothing is piped into standard input"
+    return Gap(NAME, "log lines on standard input", "not_configured", why, "pipe them in: some-command | ...")
+
+
+def os_gap(path: str, error: OSError) -> Gap:
+    wanted = f"log lines in {path}"
+    if isinstance(error, PermissionError):
+        return Gap(NAME, wanted, "denied", f"{path} may not be read by this user", f"sudo setfacl -m u:$USER:r {path}")
+    if isinstance(error, FileNotFoundError):
+        why = f"{path} was there and is gone: it was rotated away or removed"
+        return Gap(NAME, wanted, "not_found", why, "run again, and let sources.logfiles.paths match rotated files too")
+    mend = f"see what it is: ls -ld {path}" if isinstance(error, IsADirectoryError) or not error.errno else ""
+    return Gap(NAME, wanted, "invalid", f"{path} can't be read: {error.strerror or error}", mend)
+
+
+def opened(path: str) -> Source:
+    """Raises OSError, also for what is no regular file: a pipe would block."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(f"{path} is not a regular file")
+    return open(path, "rb", buffering=0)
+
+
+@dataclass
+class Reading:
+    """One file being read."""
+
+    path: str
+    request: Request
+    settings: LogSettings
+    sieve: Sieve
+    end: float
+    """Reading stops then (time.monotonic())."""
+    tally: Tally = field(default_factory=Tally)
+    problems: list[Gap] = field(default_factory=list)
+    newest: int = 0
+    first: bytes = b""
+
+    @property
+    def where(self) -> str:
+        return "standard input" if self.path == "-" else self.path
+
+    def rows(self, seen: set[tuple[int, int]]) -> Iterator[Rows | Gap]:
+        if self.path == "-":
+            gap = stdin_gap()
+            yield from [gap] if gap else self._rows(sys.stdin.buffer, self.request.asked)
+            return
+        try:
+            with opened(self.path) as stream:
+                about = os.fstat(stream.fileno())
+                # The same file by another name: a link, or rotated since the last one was read.
+                if (about.st_dev, about.st_ino) not in seen:
+                    seen.add((about.st_dev, about.st_ino))
+                    changed = datetime.fromtimestamp(about.st_mtime, UTC)
+                    # A copy may be younger than what it is asked about.
+                    yield from self._rows(stream, min(changed, self.request.asked))
+                    self._look_for_rotation(stream)
+        except OSError as error:
+            self.problems.append(os_gap(self.path, error))
+        yield from self.problems
+
+    def _rows(self, stream: Source, changed: datetime) -> Iterator[Rows | Gap]:
+        context = Context(zone=_zone(self.settings.timezone), reference=changed)
+        for chunks, first_line in self._parts(stream, context):
+            lines = split(chunks, self.settings.max_line_bytes, self.tally)
+            part = Context(context.zone, context.reference, first_line)
+            kept = self._kept(parse(self._noting(lines), part, self.tally))
+            ref = self.where if self.path != "-" else "stdin"
+            for batch in batches(kept, ref=ref, service=self.request.service, instance=_instance(self.path)):
+                yield Rows("logs", batch)
+        self._judge()
+        if self.path == "-":
+            yield from self.problems
+
+    def _kept(self, records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            if record.own_time and record.time_us is not None and record.time_us > self.newest:
+                self.newest = record.time_us
+            if self.sieve.passes(record):
+                yield record
+
+    def _noting(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        for line in lines:
+            if not self.first:
+                self.first = line.strip()
+            yield line
+
+    def _parts(self, stream: Source, context: Context) -> Iterator[tuple[Chunks, int]]:
+        """(chunks to parse, number of their first line): the whole file, or what a bisection left of it."""
+        head = stream.read(4) if self.path != "-" else b""
+        if self.path == "-":
+            yield self._guarded(plain(stream)), 1
+        elif unpack := unpacker(head):
+            stream.seek(0)
+            yield self._guarded(unpack(stream)), 1
+        else:
+            size = os.fstat(stream.fileno()).st_size
+            whole = [(0, sys.maxsize)]
+            ranges = spans(stream, size, self.request, context) if size >= BISECT_FROM else whole
+            at, line = 0, 1
+            for start, stop in ranges:
+                line += newlines(stream, at, start)
+                stream.seek(start)
+                counted = Counted(plain(stream, stop - start))
+                yield self._guarded(counted), line
+                at, line = start + counted.size, line + counted.newlines
+
+    def _guarded(self, chunks: Iterable[bytes]) -> Chunks:
+        """The chunks until they end, break or reach a limit; the reason becomes a gap and what came stays."""
+        size = 0
+        try:
+            for chunk in chunks:
+                yield chunk
+                size += len(chunk)
+                if size >= self.settings.max_bytes:
+                    self._stop("truncated", f"the first {size:,} bytes were read", "raise sources.logfiles.max_bytes")
+                    return
+                if time.monotonic() > self.end:
+                    self._stop("timeout", f"time was up after {size:,} bytes", "allow more time with --deadline")
+                    return
+        except (zlib.error, zstandard.ZstdError, EOFError) as error:
+            why = f"it is damaged after {size:,} decompressed bytes (line {self.tally.lines + 1:,}): {error}"
+            self._stop("invalid", why, f"copy it again from where it comes; test it with: {tester(self.path)}")
+        except OSError as error:
+            self.problems.append(os_gap(self.where, error))
+
+    def _stop(self, cause: str, why: str, mend: str) -> None:
+        self.problems.append(Gap(NAME, f"the rest of {self.where}", cause, f"{self.where}: {why}", mend))  # type: ignore[arg-type]
+
+    def _look_for_rotation(self, stream: Source) -> None:
+        about = os.fstat(stream.fileno())
+        mend = "run again to read the new file as well"
+        try:
+            now = os.stat(self.path)
+        except FileNotFoundError:
+            now = None
+        if now is None or (now.st_dev, now.st_ino) != (about.st_dev, about.st_ino):
+            self._stop("truncated", "it was rotated away while it was read; the old file was read to its end", mend)
+        elif about.st_size < stream.tell():
+            self._stop("truncated", "it was emptied while it was read (copytruncate); lines may be missing", mend)
+
+    def _judge(self) -> None:
+        """Gaps that show only once the file was read."""
+        tally = self.tally
+        if tally.cut:
+            why = (
+                f"{tally.cut:,} line{'s' if tally.cut > 1 else ''} of {self.where} longer than "
+                f"{self.settings.max_line_bytes:,} bytes (the longest: {tally.longest:,}) were cut"
+            )
+            mend = "raise sources.logfiles.max_line_bytes, or let the service log less in one line"
+            self.problems.append(Gap(NAME, f"whole lines of {self.where}", "truncated", why, mend))
+        if tally.records and not tally.timed:
+            first = self.first[:120].decode("utf-8", "replace")
+            why = f"no timestamp recognised in {self.where}; the first line is {first!r}"
+            mend = "let the service log ISO 8601 times, or take the file out of sources.logfiles.paths"
+            self.problems.append(Gap(NAME, f"log lines in {self.where}", "invalid", why, mend))
+        ahead = timedelta(microseconds=self.newest - micro(self.request.asked))
+        if ahead > SKEW:
+            self.problems.append(self._skewed(ahead))
+
+    def _skewed(self, ahead: timedelta) -> Gap:
+        why = f"the newest line of {self.where} lies {_words(ahead)} in the future: times of this file can't be trusted"
+        mend = "check the clock of the machine that wrote it: timedatectl"
+        if self.tally.zoneless:
+            mend += (
+                f"; or set sources.logfiles.timezone: its stamps name no zone and were read as {self.settings.timezone}"
+            )
+        return Gap(NAME, f"right times in {self.where}", "invalid", why, mend)
+
+
+def _zone(name: str) -> tzinfo:
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def _words(length: timedelta) -> str:
+    minutes = round(length.total_seconds() / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _instance(path: str) -> str:
+    if match := _POD_DIR.search(path) or _CONTAINER_FILE.search(path):
+        return match[1]
+    return "stdin" if path == "-" else os.path.basename(path)

@@ -1,0 +1,66 @@
+"""Which records are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from collectors.logfiles.seeking import bounds
+from collectors.logfiles.settings import NAME
+from gather_diagnostics import Gap, Request
+from gather_diagnostics.logparse import Record
+
+
+class Sieve:
+    """Keeps the records inside the windows, and of those as many as allowed.
+
+    Beyond 40 % of the limit no more are kept from outside the incident window; of the incident's lines below
+    WARNING, those beyond 40 % of the limit are thinned to one in ten; at the limit nothing is kept.
+    """
+
+    def __init__(self, request: Request, limit: int) -> None:
+        self._incident = bounds(request.incident)
+        self._spans = [bounds(w) for w in request.windows()]
+        self._limit = limit
+        self._share = max(1, limit * 2 // 5)
+        self.kept = 0
+        self._before = self._everyday = 0
+        self._dropped = {"baseline": 0, "everyday": 0, "all": 0}
+
+    def passes(self, record: Record) -> bool:
+        moment = record.time_us
+        if moment is None:
+            return False
+        for start, end in self._spans:
+            if start <= moment < end:
+                break
+        else:
+            return False
+        reason = self._refusal(record, self._incident[0] <= moment < self._incident[1])
+        if reason:
+            self._dropped[reason] += 1
+        else:
+            self.kept += 1
+        return not reason
+
+    def _refusal(self, record: Record, in_incident: bool) -> str:
+        if self.kept >= self._limit:
+            return "all"
+        if not in_incident:
+            self._before += 1
+            return "baseline" if self._before > self._share else ""
+        if record.level not in ("WARNING", "ERROR", "CRITICAL"):
+            self._everyday += 1
+            return "everyday" if self._everyday > self._share and self._everyday % 10 else ""
+        return ""
+
+    def gaps(self) -> Iterator[Gap]:
+        words = {
+            "baseline": "lines from before the incident window",
+            "everyday": "lines below WARNING in the incident window (one in ten was kept from there on)",
+            "all": "further lines",
+        }
+        dropped = [f"{n:,} {words[reason]}" for reason, n in self._dropped.items() if n]
+        if dropped:
+            why = f"more than {self._limit:,} lines would have been kept; left out were {', '.join(dropped)}"
+            mend = "raise sources.logfiles.max_lines, or ask for a shorter window"
+            yield Gap(NAME, "all log lines of the windows", "truncated", why, mend)

@@ -1,0 +1,1 @@
+"""Black-box probes for gather_diagnostics: what the world outside saw of a service."""

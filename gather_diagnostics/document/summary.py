@@ -1,0 +1,123 @@
+"""The terminal summary: one 80x24 screen with what an on-call needs first, and where the rest is.
+
+Plain text when piped: no colours, and in an encoding without the signs used here, ASCII in their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from gather_diagnostics.document import brief
+from gather_diagnostics.document.clock import clock, date_clock
+from gather_diagnostics.document.escaping import cut, terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LABEL = 10
+ROWS = 23
+"""Of a 24-line terminal, one is left for the prompt."""
+STYLES = {
+    "critical": "bold red", "high": "bold red", "medium": "yellow", "complete": "green", "partial": "yellow",
+    "failed": "red", "not_used": "dim",
+}  # fmt: skip
+_ASCII = str.maketrans({
+    "“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "—": "-", "–": "-", "·": "|", "×": "x", "⏎": "/", "␛": "^[",
+    "−": "-", "\u00a0": " ", "⟨": "<", "⟩": ">",
+})  # fmt: skip
+
+View = Mapping[str, Any]
+Line = tuple[str, str, str, int]
+"""Label, words, style, and how many screen lines it may take."""
+
+
+def print_summary(document: View, where: str, console: Console | None = None) -> None:
+    """Print the summary of `view`'s dict; `where` is the bundle's folder. Default console: stdout."""
+    from rich.console import Console
+
+    console = console or Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as captured:
+        for row in _rows(document, console):
+            console.print(row, no_wrap=True, overflow="ignore", crop=False)
+        # The path is printed whole, however long: it gets copied.
+        console.print(f"{'Bundle':<{LABEL}}{terminal(where)}", markup=False, highlight=False, soft_wrap=True)
+    console.file.write(encodable(captured.get(), console.encoding))
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text as `encoding` can carry it: unchanged, or with ASCII and escapes for what it has no sign for."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
+def _rows(document: View, console: Console) -> list[Any]:
+    """The lines as rich Texts, each fitting the width; the last of them give way when there are too many."""
+    from rich.text import Text
+
+    width = max(40, console.width)
+    rows = []
+    for label, words, style, most in _lines(document):
+        wrapped = Text(terminal(words)).wrap(console, width - LABEL - 1)
+        for number, piece in enumerate(wrapped[:most]):
+            piece.rstrip()
+            if number == most - 1 and len(wrapped) > most:
+                piece.truncate(width - LABEL - 3)
+                piece.append("…")
+            piece.stylize(style)
+            rows.append(Text(f"{'' if number else label:<{LABEL}}", style="dim").append_text(piece))
+    return rows[: ROWS - 1]
+
+
+def _lines(document: View) -> Iterator[Line]:
+    if document["demo"]:
+        yield "Demo", document["demo"], "bold yellow", 1
+    if document["interrupted"]:
+        yield "Partial", "interrupted: this is what had come in by then", "bold yellow", 1
+    yield "Service", f"{cut(document['service'], 40)}, {date_clock(document['asked'])} UTC", "bold", 1
+    yield "Read", _sources(document), "", 2
+    yield "Broken", brief.what(document), "bold", 4
+    yield "Since", brief.since(document), "", 2
+    yield "How bad", brief.how_bad(document), STYLES.get(document["severity"]["proposed"], ""), 1
+    yield "Trend", brief.trend(document), "", 1
+    yield from _suspect(document)
+    yield from _not_seen(document)
+
+
+def _sources(document: View) -> str:
+    words = []
+    for covered in document["coverage"]:
+        rows = sum(covered["rows"].values())
+        state = brief.source_state(covered)
+        words.append(f"{covered['source']} {state}" + (f" ({rows:,} rows)" if rows else ""))
+    return " · ".join(words) or "no source was asked"
+
+
+def _suspect(document: View) -> Iterator[Line]:
+    first = brief.suspect(document)
+    if first is None:
+        yield "Suspect", f"none stands out. {brief.suspect_words(document)}", "", 3
+        return
+    at = clock(first["effective"] or first["time"])
+    summary = brief.candidate_name({**first, "summary": cut(first["summary"], 90)})
+    yield "Suspect", f"{brief.percent(first['probability'])} {summary}, in effect {at} UTC", "bold", 2
+    for words in brief.reasons(first, "for", 3):
+        yield "", f"+ {words}", "", 2
+    for words in brief.reasons(first, "against", 2) or ["nothing was found against it"]:
+        yield "", f"− {words}", "dim", 1
+
+
+def _not_seen(document: View) -> Iterator[Line]:
+    label = "Not seen"
+    for words in brief.unanswered(document)[:2]:
+        yield label, words, "yellow", 1
+        label = ""
+    gaps = brief.not_seen(document)
+    for gap in gaps[:2]:
+        yield label, f"{gap['source']}: {gap['why']}", "yellow", 1
+        label = ""
+    if len(gaps) > 2:
+        yield "", f"{len(gaps) - 2} more, with mends: evidence.html", "dim", 1

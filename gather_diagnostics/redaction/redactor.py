@@ -1,0 +1,172 @@
+"""The redactor: one per run, shared by its threads."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from gather_diagnostics.redaction import keys, patterns, shapes, structured
+from gather_diagnostics.redaction.keys import Span
+from gather_diagnostics.tables import TABLES, Column
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNREADABLE = "unreadable"
+"""Kind of what could not be looked through."""
+_PASSES = 8
+"""A replacement changes what stands beside it; texts settle in two passes, and one that never does is unreadable."""
+
+Tally = Counter[str]
+"""Kind to how many."""
+
+
+class Unsettled(ValueError):
+    """Every pass found something new."""
+
+
+class Redactor:
+    """Replaces secrets with `[redacted:<kind>:<8 hex>]` and counts them. Thread-safe.
+
+    The hex digits are the beginning of an HMAC-SHA256 (RFC 2104) of the secret under a key drawn for this object
+    and kept in memory alone: the same secret is the same placeholder throughout a run, and nobody can try guesses
+    against it later. Redacting twice is redacting once.
+
+    `emails` and `addresses` also take e-mail and IP addresses, which an on-call engineer mostly needs to see.
+    """
+
+    def __init__(self, *, emails: bool = False, addresses: bool = False) -> None:
+        self._key = secrets.token_bytes(32)
+        self._rules = (
+            *patterns.RULES,
+            *((patterns.EMAILS,) if emails else ()),
+            *((patterns.ADDRESSES,) if addresses else ()),
+        )
+        self._prefilter = patterns.prefilter(self._rules)
+        self._counts: dict[str, Counter[str]] = {}
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> str:
+        raise TypeError("a Redactor can't be pickled: its key stays in this process")
+
+    def text(self, value: str, place: str) -> str:
+        """One text without secrets. `place` says where it stood, for the report: 'gap', 'raw/git'."""
+        clean, tally = self._closed(value, self._settled)
+        self._count(place, tally)
+        return clean
+
+    def batch(self, table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch with every text and JSON column redacted; schema, order and nulls stay.
+
+        RE2 goes over whole columns; Python sees only what it lets through, and of equal values one.
+        KeyError for a table that is not declared.
+        """
+        import pyarrow as pa
+
+        columns = {column.name: column for column in TABLES[table] if column.type in ("text", "json")}
+        arrays = [
+            self._column(f"{table}.{name}", columns[name], batch.column(name))
+            if name in columns
+            else batch.column(name)
+            for name in batch.schema.names
+        ]
+        return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+
+    @property
+    def report(self) -> Mapping[str, Mapping[str, int]]:
+        """Kind to place to how many were replaced, in alphabetical order: a copy."""
+        with self._lock:
+            return {kind: dict(sorted(places.items())) for kind, places in sorted(self._counts.items())}
+
+    def _count(self, place: str, tally: Mapping[str, int], times: int = 1) -> None:
+        if not tally:
+            return
+        with self._lock:
+            for kind, count in tally.items():
+                self._counts.setdefault(kind, Counter())[place] += count * times
+
+    def _column(self, place: str, column: Column, array: pa.Array) -> pa.Array:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        hits = pc.fill_null(pc.match_substring_regex(array, self._prefilter), False)
+        if not hits.true_count:
+            return array
+        encoded = array.filter(hits).dictionary_encode()
+        times = {entry["values"]: entry["counts"] for entry in encoded.indices.value_counts().to_pylist()}
+        clean = [
+            self._cell(place, column, value, times[index]) for index, value in enumerate(encoded.dictionary.to_pylist())
+        ]
+        replaced = pa.array(clean, array.type).take(encoded.indices)
+        return pc.replace_with_mask(array, hits, replaced)
+
+    def _cell(self, place: str, column: Column, value: str, times: int) -> str:
+        clean, tally = self._closed(value, self._json if column.type == "json" else self._settled)
+        self._count(place, tally, times)
+        # A JSON column holds JSON, also where it could not be read.
+        return f'{{"redacted": "{clean}"}}' if column.type == "json" and UNREADABLE in tally else clean
+
+    def _closed(self, value: str, redact: Callable[[str, Tally], str]) -> tuple[str, Tally]:
+        """Fails closed: what can't be looked through is replaced as a whole."""
+        tally: Tally = Counter()
+        try:
+            return redact(value, tally), tally
+        except (ValueError, LookupError, ArithmeticError, TypeError, RecursionError):
+            return self._placeholder(value, UNREADABLE), Counter({UNREADABLE: 1})
+
+    def _json(self, value: str, tally: Tally) -> str:
+        return structured.redact(
+            value, lambda text: self._settled(text, tally), lambda secret, kind: self._replace(secret, kind, tally)
+        )
+
+    def _settled(self, value: str, tally: Tally) -> str:
+        for _ in range(_PASSES):
+            once = "".join(self._pass(value, tally))
+            if once == value:
+                return once
+            value = once
+        raise Unsettled("a text in which every replacement gives rise to another")
+
+    def _pass(self, value: str, tally: Tally) -> Iterator[str]:
+        """Placeholders as they are, and what stands between them redacted."""
+        position = 0
+        for placeholder in patterns.PLACEHOLDER.finditer(value):
+            yield from self._piece(value[position : placeholder.start()], tally)
+            yield placeholder[0]
+            position = placeholder.end()
+        yield from self._piece(value[position:], tally)
+
+    def _piece(self, piece: str, tally: Tally) -> Iterator[str]:
+        position = 0
+        for span in _merged([*shapes.spans(piece, self._rules), *keys.spans(piece)]):
+            yield piece[position : span.start] + span.wrap
+            yield self._replace(piece[span.start : span.end], span.kind, tally) + span.wrap
+            position = span.end
+        yield piece[position:]
+
+    def _replace(self, secret: str, kind: str, tally: Tally) -> str:
+        tally[kind] += 1
+        return self._placeholder(secret, kind)
+
+    def _placeholder(self, secret: str, kind: str) -> str:
+        digest = hmac.new(self._key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        return f"[redacted:{kind}:{digest[:8]}]"
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    """Overlapping spans as one, of the longest one's kind; of equally long ones the first found names it."""
+    merged: list[tuple[Span, int]] = []
+    for span in sorted(spans, key=lambda s: (s.start, -s.end)):
+        length = span.end - span.start
+        if not merged or span.start >= merged[-1][0].end:
+            merged.append((span, length))
+            continue
+        last, longest = merged[-1]
+        named = span if length > longest else last
+        merged[-1] = (named._replace(start=last.start, end=max(last.end, span.end)), max(longest, length))
+    return [span for span, _ in merged]

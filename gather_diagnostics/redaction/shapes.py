@@ -1,0 +1,50 @@
+"""Secrets that are known by their own looks: vendors' tokens, headers, cookies, PEM blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from gather_diagnostics.redaction import checks, patterns
+from gather_diagnostics.redaction.keys import Span
+
+_ATTRIBUTES = ("expires=", "path=", "domain=", "max-age=", "samesite=")
+
+
+def spans(text: str, rules: Sequence[patterns.Rule]) -> Iterator[Span]:
+    """What the rules take, then cookies and PEM blocks; spans may overlap."""
+    lowered = text.lower()
+    for rule in rules:
+        if any(hint in lowered for hint in rule.hints):
+            yield from _of_rule(text, rule)
+    if "cookie" in lowered:
+        yield from _cookies(text)
+    if "PRIVATE KEY" in text:
+        yield from _pem_blocks(text)
+
+
+def _of_rule(text: str, rule: patterns.Rule) -> Iterator[Span]:
+    for match in rule.compiled().finditer(text):
+        if rule.check is None or rule.check(match):
+            yield Span(*match.span(checks.match_group(match)), rule.kind)
+
+
+def _cookies(text: str) -> Iterator[Span]:
+    """Every value of a Cookie header, the first of a Set-Cookie header: names and attributes are no secrets."""
+    for header in patterns.COOKIE.finditer(text):
+        position = header.end()
+        while pair := patterns.COOKIE_PAIR.match(text, position):
+            if not pair[0].strip().lower().startswith(_ATTRIBUTES) and not patterns.PLACEHOLDER.match(pair["secret"]):
+                yield Span(*pair.span("secret"), "cookie")
+            position = pair.end()
+            if header["set"] or not pair["more"]:
+                break
+
+
+def _pem_blocks(text: str) -> Iterator[Span]:
+    """From BEGIN to END, its lines escaped or not. A block that was cut goes to the end of the text."""
+    position = 0
+    while begin := patterns.PEM_BEGIN.search(text, position):
+        end = text.find(patterns.PEM_END, begin.end())
+        close = text.find("-----", end + len(patterns.PEM_END)) if end >= 0 else -1
+        position = close + 5 if close >= 0 else len(text)
+        yield Span(begin.start(), position, "private-key")

@@ -1,0 +1,78 @@
+"""JSON values: each string on its own, with the key it stands under, so that what comes out is JSON again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from gather_diagnostics.redaction import keys, patterns, values
+
+Hide = Callable[[str], str]
+"""Text to text without secrets."""
+Replace = Callable[[str, str], str]
+"""Secret and kind to placeholder."""
+
+
+def redact(text: str, hide: Hide, replace: Replace) -> str:
+    """The JSON text without secrets, unchanged where there is none; what is no JSON is treated as text.
+
+    Raises RecursionError for nesting deeper than Python's stack.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return hide(text)
+    clean = _walk(value, hide, replace)
+    return text if clean == value else json.dumps(clean, sort_keys=True, ensure_ascii=False)
+
+
+def _walk(value: Any, hide: Hide, replace: Replace, key: str = "") -> Any:
+    match value:
+        case str():
+            return _string(value, hide, replace, key)
+        case bool() | None:
+            return value
+        case int():
+            return _number(value, hide, replace, key)
+        case Mapping():
+            return {hide(str(k)): _walk(v, hide, replace, _key_of(value, str(k))) for k, v in value.items()}
+        case Sequence():
+            return [_walk(v, hide, replace, flag or key) for v, flag in zip(value, _flags(value), strict=True)]
+    return value
+
+
+def _string(value: str, hide: Hide, replace: Replace, key: str) -> str:
+    if key.lower() in patterns.HEADERS:
+        lead = f"{key}: "
+        return hide(lead + value).removeprefix(lead)
+    kind = _kind_under(key, value)
+    return replace(value, kind) if kind else hide(value)
+
+
+def _number(value: int, hide: Hide, replace: Replace, key: str) -> int | str:
+    kind = _kind_under(key, str(value))
+    shown = replace(str(value), kind) if kind else hide(str(value))
+    return value if shown == str(value) else shown
+
+
+def _kind_under(key: str, value: str) -> str:
+    """Kind of secret that the value is because of its key; empty when it is none or is replaced already."""
+    named = keys.named(key) if key else None
+    if named is None or patterns.PLACEHOLDER.search(value):
+        return ""
+    return keys.kind(named.word) if values.is_secret(value, keys.context(named, quoted=True)) else ""
+
+
+def _key_of(parent: Mapping[str, Any], key: str) -> str:
+    """The key a value stands under; for {"name": N, "value": V}, as Kubernetes and ECS have it, N."""
+    if key.lower() != "value":
+        return key
+    name = next((v for k, v in parent.items() if k.lower() in ("name", "key")), key)
+    return name if isinstance(name, str) else key
+
+
+def _flags(elements: Sequence[Any]) -> list[str]:
+    """For each element of a list the command-line flag before it, or nothing."""
+    flags = [e.lstrip("-") if isinstance(e, str) and e.startswith("-") and "=" not in e else "" for e in elements]
+    return ["", *flags[:-1]][: len(elements)]
