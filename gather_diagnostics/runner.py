@@ -232,8 +232,8 @@ class _Reading:
                 path = f"{self.name}/{name}"
                 yield path, hide(text, f"raw/{self.name}")
             case Gap():
-                texts = {k: hide(getattr(item, k), "gap") for k in ("wanted", "why", "mend")}
-                yield "", replace(item, source=self.name, **texts)
+                wanted, why, mend = (hide(t, "gap") for t in (item.wanted, item.why, item.mend))
+                yield "", Gap(self.name, wanted, item.cause, why, mend)
             case Target(what, where, because):
                 yield "", Target(*(hide(t, "target") for t in (what, where, because)))
             case _:

@@ -1,4 +1,4 @@
-"""Made-up incidents for the analyzers' tests: tables as collectors would deliver them, with a known onset and culprit."""
+"""Made-up incidents for the analyzers' tests: tables as collectors would deliver them, onset and culprit known."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def samples(
     step: int = 30,
     **columns: Any,
 ) -> Rows:
-    """A series over baseline and incident: `normal`, and from `onset` (until `until`) `after`, with log-normal noise."""
+    """A series over baseline and incident: `normal`; `after` from `onset` until `until`; log-normal noise."""
     draw = np.random.default_rng(seed)
     rows = []
     time = request.baseline.start

@@ -36,7 +36,7 @@ def sort_of(path: str, config_patterns: Sequence[str]) -> Sort:
     """Sort one file by its path alone."""
     pure = PurePosixPath(path)
     folders = {part.lower() for part in pure.parts[:-1]}
-    if pure.name in BUILD_FILES and pure.name not in config_patterns or folders & _BUILD_FOLDERS:
+    if (pure.name in BUILD_FILES and pure.name not in config_patterns) or folders & _BUILD_FOLDERS:
         return "code"
     if folders & _TEST_FOLDERS or _TEST_NAMES.fullmatch(pure.name):
         return "tests"
@@ -71,5 +71,5 @@ def scope_of(sorts: Iterable[Sort]) -> Scope | None:
         return "mixed"
     for scope in ("code", "config", "tests", "docs"):
         if scope in seen:
-            return scope  # type: ignore[return-value]
+            return scope
     raise AssertionError(f"not sorts of files: {seen}")

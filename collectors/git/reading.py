@@ -84,6 +84,8 @@ class Reading:
     settings: Settings
     request: Request
     gaps: list[Gap] = field(default_factory=list)
+    has_contents: bool = True
+    """False once git could not read file contents: what needs them is not tried again."""
 
     def items(self, tip: str) -> Iterator[Rows | Raw | Gap]:
         """Rows first, then raw records, so that a deadline costs patches before it costs rows."""
@@ -101,7 +103,7 @@ class Reading:
         yield from self.gaps
         for deploy in deploys:
             yield Raw(marker_raw_name(deploy.marker), marker_text(deploy.marker))
-        yield from patch_records(self.client, self.repository, self.settings, commits)
+        yield from patch_records(self.client, self.repository, self.settings, commits, readable=self.has_contents)
 
     def history(self, tip: str) -> History:
         """Raises GitError."""
@@ -170,22 +172,24 @@ class Reading:
         return wanted[:most]
 
     def commits(self, shas: Sequence[str]) -> list[Commit]:
-        """Raises GitError."""
+        """With their files where the clone has the contents. Raises GitError."""
         try:
-            found = list(read_commits(self.client, shas, files=not self.repository.partial))
+            found = list(read_commits(self.client, shas))
         except GitTimeout:
             raise
         except GitError as error:
-            self.gaps.append(gap_of(error, "the files of commits", self.repository.folders.top))
+            self.has_contents = False
+            self.gaps.append(self._contents_gap(error))
             found = list(read_commits(self.client, shas, files=False))
-        if self.repository.partial and found:
-            self.gaps.append(self._partial_gap())
         grafts = self.repository.grafts
         return [replace(c, files=()) if c.sha in grafts else c for c in found]
 
-    def _partial_gap(self) -> Gap:
-        why = "this is a partial clone: file contents may be missing, and nothing is fetched while reading"
-        return truncated("files and patches of commits", why, "use a full clone as `sources.git.repo`")
+    def _contents_gap(self, error: GitError) -> Gap:
+        if not self.repository.partial:
+            return gap_of(error, "files and patches of commits", self.repository.folders.top)
+        why = "this is a partial clone: file contents are missing, and nothing is fetched while reading"
+        mend = "use a full clone as `sources.git.repo`: git clone without --filter"
+        return truncated("files and patches of commits", why, mend)
 
     def context(self, history: History, commits: Sequence[Commit], tip: str) -> Context:
         """What rows say of other commits: the merges they came by, the reverts that took them back."""
@@ -220,7 +224,7 @@ class Reading:
         """A merge is a change of its own only where it holds what none of its parents does."""
         merges = {c.sha: len(c.parents) for c in commits if len(c.parents) > 1}
         own: dict[str, tuple[File, ...]] = {}
-        if not self.repository.partial:
+        if self.has_contents:
             try:
                 patches = read_patches(self.client, merges, self.repository.paths, MOST_MERGE_BYTES, header=False)
                 own = {p.sha: own_files(bytes(p.kept), merges[p.sha]) for p in patches}

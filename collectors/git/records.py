@@ -15,17 +15,17 @@ from gather_diagnostics import Gap, Raw
 
 
 def patch_records(
-    client: Client, repository: Repository, settings: Settings, commits: Sequence[Commit]
+    client: Client, repository: Repository, settings: Settings, commits: Sequence[Commit], *, readable: bool = True
 ) -> Iterator[Raw | Gap]:
     """A Raw for each commit, whatever happens: rows already point to them."""
     waiting = {c.sha: c for c in commits}
-    readable = [] if repository.partial else [sha for sha in waiting if sha not in repository.grafts]
+    wanted = [sha for sha in waiting if sha not in repository.grafts] if readable else []
     why = "its contents are not in this clone"
     try:
-        for raw in _kept(client, repository, settings, readable):
+        for raw in _kept(client, repository, settings, wanted):
             waiting.pop(raw[0], None)
             yield raw[1]
-        if left := [sha for sha in readable if sha in waiting]:
+        if left := [sha for sha in wanted if sha in waiting]:
             why = f"all patches together are more than {settings.max_total_patch_bytes} bytes"
             mend = "raise `sources.git.max_total_patch_bytes`"
             yield truncated(f"patches of {len(left)} of {len(commits)} commits", why, mend)

@@ -33,14 +33,16 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    repo: LocalPath = Field("", description="folder of the repository; empty: the one around the current directory")
+    repo: LocalPath = Field(
+        default="", description="folder of the repository; empty: the one around the current directory"
+    )
     paths: list[str] = Field(
         default_factory=list,
         description="folders and files of the service, from the repository's root; empty: services/{service},"
         " apps/{service}, ... where they exist, else the whole repository; '.': the whole repository",
     )
     branch: str = Field(
-        "", description="the branch that is deployed; empty: origin's default branch, else main, master or HEAD"
+        default="", description="the branch that is deployed; empty: origin's default branch, else main, master or HEAD"
     )
     tag_patterns: list[str] = Field(
         default_factory=lambda: list(ANY_TAG),
@@ -54,9 +56,9 @@ class Settings(BaseModel):
         default_factory=lambda: list(CONFIG_PATTERNS),
         description="files that are configuration, as globs; one with a '/' also matches below other folders",
     )
-    max_commits: int = Field(2000, ge=1, le=50_000, description="commits read at most")
-    max_patch_bytes: int = Field(200_000, ge=0, description="bytes kept of one commit's patch")
-    max_total_patch_bytes: int = Field(8_000_000, ge=0, description="bytes kept of all patches together")
+    max_commits: int = Field(default=2000, ge=1, le=50_000, description="commits read at most")
+    max_patch_bytes: int = Field(default=200_000, ge=0, description="bytes kept of one commit's patch")
+    max_total_patch_bytes: int = Field(default=8_000_000, ge=0, description="bytes kept of all patches together")
 
     @field_validator("paths")
     @classmethod

@@ -43,8 +43,9 @@ def os_gap(path: str, error: OSError) -> Gap:
     if isinstance(error, FileNotFoundError):
         why = f"{path} was there and is gone: it was rotated away or removed"
         return Gap(NAME, wanted, "not_found", why, "run again, and let sources.logfiles.paths match rotated files too")
-    mend = f"see what it is: ls -ld {path}" if isinstance(error, IsADirectoryError) or not error.errno else ""
-    return Gap(NAME, wanted, "invalid", f"{path} can't be read: {error.strerror or error}", mend)
+    return Gap(
+        NAME, wanted, "invalid", f"{path} can't be read: {error.strerror or error}", f"see what it is: ls -ld {path}"
+    )
 
 
 def opened(path: str) -> Source:

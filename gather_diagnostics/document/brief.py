@@ -24,7 +24,7 @@ STATES = {
 
 def source_state(coverage: View) -> str:
     """'read', 'read, nothing there', 'read in part', 'not seen', 'not seen (not in use)'."""
-    state = STATES.get(coverage["status"], coverage["status"])
+    state = STATES.get(coverage["status"], "not seen")
     if coverage["status"] == "complete" and not any(coverage["rows"].values()):
         return "read, nothing there"
     return f"{state} (not in use)" if coverage["status"] == "not_used" else state
@@ -156,7 +156,7 @@ def percent(probability: float | None) -> str:
 
 
 def not_seen(document: View) -> list[View]:
-    """Gaps that a reader must know of, the gravest first, each {source, wanted, why, mend}: sources asked, then others."""
+    """Gaps a reader must know of: of sources that failed, then of those cut short, of analyzers, of unused sources."""
     status = {c["source"]: c["status"] for c in document["coverage"]}
     order = {"failed": 0, "partial": 1, "complete": 2, "not_used": 4}
     return sorted(document["gaps"], key=lambda g: order.get(status.get(g["source"], ""), 3))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from statistics import median
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -194,7 +195,7 @@ def _onset_word(svg: Element, frame: Frame, document: View) -> None:
 
 
 def _curve(svg: Element, frame: Frame, points: Points, kind: str) -> None:
-    gaps = [b[0] - a[0] for a, b in zip(points, points[1:], strict=False)]
+    gaps = [b[0] - a[0] for a, b in pairwise(points)]
     usual = median(gaps) if gaps else 0.0
     path, last = "", -math.inf
     for time, value in points:

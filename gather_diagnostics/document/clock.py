@@ -47,4 +47,8 @@ def span(start: object, end: object) -> str:
     a, b = when(start), when(end)
     if a is None or b is None:
         return "—"
-    return f"{a:%Y-%m-%d %H:%M} to {b:%H:%M} UTC" if a.date() == b.date() else f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{a:%Y-%m-%d %H:%M} to {b:%H:%M} UTC"
+        if a.date() == b.date()
+        else f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M} UTC"
+    )

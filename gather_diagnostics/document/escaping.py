@@ -6,7 +6,6 @@ text, table cells and code spans (CommonMark 0.31 sections 2.4, 6.1; GFM 4.10, 6
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from urllib.parse import quote, urlsplit
@@ -36,14 +35,11 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def _name(character: str, lines: bool) -> str:
-    code = ord(character)
     if character == "\t":
         return " "
     if character == "\n" and lines:
         return character
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    return "⟨ESC⟩" if character == "\x1b" else f"⟨U+{ord(character):04X}⟩"
 
 
 def _unstacked(text: str) -> str:

@@ -88,12 +88,12 @@ def _environment(limits: Limits) -> Environment:
         "local": clock.local,
         "percent": brief.percent,
         "near": near,
-        "made": Markup,  # for the template's own words only
-        "cell": lambda text: Markup(markdown_cell(cut(_text(text), limits.text))),
-        "code": lambda text: Markup(markdown_code(cut(_text(text), limits.text))),
-        "codecell": lambda text: Markup(markdown_code(cut(_text(text), limits.text), cell=True)),
+        "made": _made,  # for the template's own words only
+        "cell": lambda text: _made(markdown_cell(cut(_text(text), limits.text))),
+        "code": lambda text: _made(markdown_code(cut(_text(text), limits.text))),
+        "codecell": lambda text: _made(markdown_code(cut(_text(text), limits.text), cell=True)),
         "reference": _reference,
-        "url": lambda url: Markup(f" ({markdown_link('link', url)})" if link(url) else ""),
+        "url": lambda url: _made(f" ({markdown_link('link', url)})" if link(url) else ""),
         "evidence": lambda supports, document: _evidence(document, supports, limits),
     }
     return environment
@@ -109,7 +109,12 @@ def near(timeline: Sequence[View], onset: View | None, most: int) -> list[View]:
 
 def _reference(ref: str) -> Markup:
     """A row's `ref`: a link where it leads somewhere, else code."""
-    return Markup(markdown_link(markdown_code(cut(ref, 120)), ref))  # noqa: S704
+    return _made(markdown_link(markdown_code(cut(ref, 120)), ref))
+
+
+def _made(text: str) -> Markup:
+    """Markdown that was escaped here or is the template's own, so that it is inserted as it is."""
+    return Markup(text)  # noqa: S704
 
 
 def _text(value: object) -> str:
@@ -118,7 +123,7 @@ def _text(value: object) -> str:
 
 def _shown(most: int, value: object) -> Markup:
     """Every inserted value passes here before autoescape, which then finds nothing left to do."""
-    return value if isinstance(value, Markup) else Markup(markdown_text(cut(_text(value), 3 * most)))
+    return value if isinstance(value, Markup) else _made(markdown_text(cut(_text(value), 3 * most)))
 
 
 def _evidence(document: View, supports: Any, limits: Limits) -> Markup:
@@ -126,7 +131,7 @@ def _evidence(document: View, supports: Any, limits: Limits) -> Markup:
     kept = {f"{q['table']}-{q['row']}" for q in document["quotes"][: limits.quotes]}
     links = brief.evidence_links(document, supports)
     words = [f"[{name}](#{anchor})" if anchor in kept else name for anchor, name in links]
-    return Markup(f" ({', '.join(words)})" if words else "")
+    return _made(f" ({', '.join(words)})" if words else "")
 
 
 def _sources(document: View) -> Markup:
@@ -138,4 +143,4 @@ def _sources(document: View) -> Markup:
         state = markdown_text(brief.source_state(covered) + (f": {rows}" if rows else ""))
         mark = marks.get(covered["status"], "▫️") if rows or covered["status"] != "complete" else "▫️"
         parts.append(f"{mark} **{markdown_text(covered['source'])}** {state}")
-    return Markup(" · ".join(parts) or "No source was asked.")
+    return _made(" · ".join(parts) or "No source was asked.")

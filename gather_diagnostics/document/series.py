@@ -33,7 +33,11 @@ def chart_series(evidence: Evidence) -> list[dict[str, Any]]:
                 charts[name] = {"name": name, "unit": unit, "lines": lines}
     if "error_rate" not in charts and len(evidence.tables.get("logs", ())):
         points = errors_a_minute(evidence, span)
-        charts["log_errors"] = {"name": "log_errors", "unit": "1/min", "lines": [{"name": "error lines", "points": points}]}
+        charts["log_errors"] = {
+            "name": "log_errors",
+            "unit": "1/min",
+            "lines": [{"name": "error lines", "points": points}],
+        }
     return sorted(charts.values(), key=lambda c: c["name"] == "request_rate")
 
 

@@ -25,9 +25,9 @@ _KLOG = re.compile(r"[IWEF](\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{6})", re.ASCII
 
 # What may stand before the time of a line that does not start with it: '[main] ', 'ERROR: ', 'I, [', 'web_1  | '.
 _LEAD = re.compile(
-    r"(?:(?:\[(?:\d{1,9}|[^\]\d\n][^\]\n]{0,40})\]|[A-Z]{1,9}[:,]?|[^\s|]{1,40} {0,4}\||\d{1,7}:[A-Z])[ \t]{1,4}){0,3}\[?"
+    r"(?:(?:\[(?:\d{1,9}|[^\]\d\n][^\]\n]{0,40})\]|[A-Z]{1,9}[:,]?|"
+    r"[^\s|]{1,40} {0,4}\||\d{1,7}:[A-Z])[ \t]{1,4}){0,3}\[?"
 )
-
 _WORDS = frozenset(_MONTHS) | {"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}
 _Form = tuple[re.Pattern[str], Callable[[re.Match[str]], int | None]]
 
