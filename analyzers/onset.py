@@ -130,7 +130,8 @@ def _log_signal(template: str, rows: pd.DataFrame, usual: int, shift: Shift, had
 
 def _lone(template: str, rows: pd.DataFrame) -> Signal:
     first = rows["time"].iloc[0].to_pydatetime()
-    words = f"error pattern “{_short(template)}” seen {len(rows)} times, first at {first:%H:%M:%S} UTC: too few to be a start"
+    often = "once" if len(rows) == 1 else f"{len(rows)} times"
+    words = f"error pattern “{_short(template)}” seen {often}, at {first:%H:%M:%S} UTC: too few to be a start"
     return Signal("log_pattern", template, first, first, 0.1, words, support("logs", rows.index[:5], len(rows)))
 
 

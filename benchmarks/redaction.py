@@ -207,7 +207,7 @@ CARRIERS: dict[str, Callable[[Planted], str]] = {
 UNNATURAL = frozenset(
     {("cookie", "flag"), ("set-cookie", "flag")}
     | {(kind, "query") for kind in ("cookie", "set-cookie", "bearer", "basic", "token-scheme", "private-key")}
-    | {(kind, carrier) for kind in ("cookie", "set-cookie") for carrier in ("xml", "pair", "env", "dict")}
+    | {(kind, carrier) for kind in ("cookie", "set-cookie") for carrier in ("xml", "env", "dict")}
     | {(kind, carrier) for kind in ("bearer", "basic", "token-scheme") for carrier in ("xml",)}
     | {(kind, "query") for kind in MAKERS if kind.endswith(("-url", "-dsn", "-string", "url-password", "-sas"))}
     | {("slack-webhook", "query"), ("azure-account-key", "query")}
@@ -217,7 +217,7 @@ UNNATURAL = frozenset(
 
 def leaked(secret: str, shown: str) -> bool:
     """Whether the secret, or eight characters of it in a row, can still be read."""
-    pieces = [run[i : i + 8] for run in re.findall(r"[A-Za-z0-9]{8,}", secret) for i in range(0, len(run) - 7)]
+    pieces = [run[i : i + 8] for run in re.findall(r"[A-Za-z0-9]{8,}", secret) for i in range(len(run) - 7)]
     return any(piece in shown for piece in pieces) or secret in shown or quote(secret, safe="") in shown
 
 
@@ -243,9 +243,9 @@ def print_recall(seed: int, each: int) -> None:
         cells = (f"{caught[kind, c]}/{total[kind, c]}" if total[kind, c] else "-" for c in CARRIERS)
         print(f"{kind:24}" + "".join(f"{cell:>9}" for cell in cells))
     share = sum(caught.values()) / sum(total.values())
-    print(
-        f"\ncaught {sum(caught.values())} of {sum(total.values())} ({share:.2%}), missed {sum((total - caught).values())}"
-    )
+    print(f"\ncaught {sum(caught.values())} of {sum(total.values())} ({share:.2%}); missed:")
+    for (kind, carrier), count in (total - caught).items():
+        print(f"  {kind} in {carrier}: {count}")
 
 
 def read_lines(data: Path) -> list[str]:

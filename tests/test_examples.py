@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -60,17 +60,23 @@ def probe_failures(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return probe_failures
 
 
-@pytest.mark.slow
-def test_an_installed_package_is_found_and_loaded(tmp_path: Path) -> None:
-    installed = tmp_path / "installed"
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the example was installed into by pip, as anybody's package would be."""
+    target = tmp_path_factory.mktemp("example") / "installed"
     # pip builds in the source folder; a copy keeps the checkout clean.
-    source = tmp_path / "source"
+    source = target.parent / "source"
     shutil.copytree(EXAMPLE, source, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info"))
     subprocess.run(
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation",
-         "--target", str(installed), str(source)],
+         "--target", str(target), str(source)],
         check=True, timeout=180, stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    return target
+
+
+@pytest.mark.slow
+def test_an_installed_package_is_found_and_loaded(installed: Path, tmp_path: Path) -> None:
     answer = ask([installed, ROOT], tmp_path)
     assert "uptime" in answer["collectors"]
     assert "git" in answer["collectors"]
@@ -78,6 +84,29 @@ def test_an_installed_package_is_found_and_loaded(tmp_path: Path) -> None:
     assert answer["from"] == "gather_diagnostics_uptime.collector"
     assert answer["fits"]
     assert answer["needs"] == ["metrics"]
+
+
+@pytest.mark.slow
+def test_its_answers_are_in_the_bundle_like_everybody_elses(installed: Path, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    probes = [
+        json.dumps({"time": (now - timedelta(minutes=m)).isoformat(), "target": "https://shop.example/", "ok": m > 15})
+        for m in range(1, 110)
+    ]
+    (tmp_path / "checkout.jsonl").write_text("\n".join(probes))
+    (tmp_path / "diagnostics.yaml").write_text("sources:\n  uptime: {file: '{service}.jsonl'}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "gather_diagnostics", "--service", "checkout", "--format", "json", "--quiet"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (installed, ROOT)))},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert {c["source"]: c["status"] for c in document["coverage"]}["uptime"] == "complete"
+    headlines = [f["headline"] for f in document["findings"] if f["question"] == "probe_failures"]
+    assert headlines
+    assert headlines[0].startswith("15 of 59 probes failed")
+    assert "probes failed" in (Path(document["bundle"]) / "evidence.md").read_text()
 
 
 def collect(uptime: ModuleType, request: Request, file: str) -> list[Any]:

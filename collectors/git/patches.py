@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from collectors.git.command import Client
 from collectors.git.history import DIFF_OPTIONS, LOG, File, decode_path
 
-_HEADER = "commit %H%nAuthor: %an <%ae>%nDate:   %cI%n%n%w(0,4,4)%B%w(0,0,0)"
+_HEADER = "commit %H%nAuthor: %an <%ae>%nDate:   %cI%n%n%B"
 
 
 @dataclass(slots=True)

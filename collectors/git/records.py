@@ -18,31 +18,29 @@ def patch_records(
     client: Client, repository: Repository, settings: Settings, commits: Sequence[Commit], *, readable: bool = True
 ) -> Iterator[Raw | Gap]:
     """A Raw for each commit, whatever happens: rows already point to them."""
-    waiting = {c.sha: c for c in commits}
-    wanted = [sha for sha in waiting if sha not in repository.grafts] if readable else []
+    wanted = [c.sha for c in commits if c.sha not in repository.grafts] if readable else []
+    left = settings.max_total_patch_bytes
+    told: set[str] = set()
     why = "its contents are not in this clone"
     try:
-        for raw in _kept(client, repository, settings, wanted):
-            waiting.pop(raw[0], None)
-            yield raw[1]
-        if left := [sha for sha in wanted if sha in waiting]:
-            why = f"all patches together are more than {settings.max_total_patch_bytes} bytes"
-            mend = "raise `sources.git.max_total_patch_bytes`"
-            yield truncated(f"patches of {len(left)} of {len(commits)} commits", why, mend)
+        for patch in read_patches(client, wanted, repository.paths, settings.max_patch_bytes):
+            left -= len(patch.kept)
+            if left < 0:
+                why = f"all patches together are more than {settings.max_total_patch_bytes} bytes"
+                yield _too_much(len(commits) - len(told), len(commits), why)
+                break
+            told.add(patch.sha)
+            yield Raw(raw_name(patch.sha), patch_text(patch))
     except GitError as error:
         why = "git could not read it"
         yield gap_of(error, "patches", repository.folders.top)
-    for commit in waiting.values():
-        yield Raw(raw_name(commit.sha), left_out(commit, why))
+    for commit in commits:
+        if commit.sha not in told:
+            yield Raw(raw_name(commit.sha), left_out(commit, why))
 
 
-def _kept(client: Client, repository: Repository, settings: Settings, shas: Sequence[str]) -> Iterator[tuple[str, Raw]]:
-    left = settings.max_total_patch_bytes
-    for patch in read_patches(client, shas, repository.paths, settings.max_patch_bytes):
-        left -= len(patch.kept)
-        if left < 0:
-            return
-        yield patch.sha, Raw(raw_name(patch.sha), patch_text(patch))
+def _too_much(missing: int, total: int, why: str) -> Gap:
+    return truncated(f"patches of {missing} of {total} commits", why, "raise `sources.git.max_total_patch_bytes`")
 
 
 def patch_text(patch: Patch) -> str:

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import requests
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from requests.auth import AuthBase, HTTPBasicAuth
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from collectors.prometheus.settings import PrometheusSettings
@@ -96,23 +96,32 @@ class _Session(requests.Session):
         """What the last answer warned of."""
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise OutOfTimeError("no time is left")
-        end = time.monotonic() + min(left, ANSWER_SECONDS)
-        # A redirect would carry the configured headers to a host nobody named.
-        kwargs |= {
-            "stream": True,
-            "allow_redirects": False,
-            "timeout": (min(CONNECT_SECONDS, left), min(ANSWER_SECONDS, left)),
-        }
-        with super().send(request, **kwargs) as response:
-            # requests has no other way to hand over a body that was read elsewhere.
-            response._content = _body(response, end)
-            response._content_consumed = True  # type: ignore[attr-defined]
+        if time.monotonic() >= self.deadline:
+            raise OutOfTimeError("no time was left to ask")
+        try:
+            response = self._read(request, kwargs)
+        except requests.Timeout as error:
+            if time.monotonic() >= self.deadline:
+                raise OutOfTimeError("the time ended before the answer did") from error
+            raise
         if self.skew is None:
             self.skew = _skew(response)
         self.warnings = _checked(response)
+        return response
+
+    def _read(self, request: requests.PreparedRequest, kwargs: Mapping[str, Any]) -> requests.Response:
+        seconds = min(ANSWER_SECONDS, self.deadline - time.monotonic())
+        end = time.monotonic() + seconds
+        bounds = {
+            "stream": True,
+            # A redirect would carry the configured headers to a host nobody named.
+            "allow_redirects": False,
+            "timeout": (min(CONNECT_SECONDS, seconds), seconds),
+        }
+        with super().send(request, **{**kwargs, **bounds}) as response:
+            # requests has no other way to hand over a body that was read elsewhere.
+            response._content = _body(response, end)
+            response._content_consumed = True  # type: ignore[attr-defined]
         return response
 
 
@@ -127,9 +136,12 @@ def _body(response: requests.Response, end: float) -> bytes:
                 raise TooLargeError(f"the answer is larger than {LARGEST:,} bytes")
             if time.monotonic() > end:
                 raise requests.ReadTimeout("the answer came too slowly")
+    except ReadTimeoutError as error:
+        raise requests.ReadTimeout("the answer stopped coming") from error
+    except DecodeError as error:
+        raise requests.exceptions.ContentDecodingError(str(error)) from error
     except HTTPError as error:
-        kind = requests.ReadTimeout if "timed out" in str(error).lower() else requests.ConnectionError
-        raise kind(f"the answer broke off: {error}") from error
+        raise requests.exceptions.ChunkedEncodingError(str(error)) from error
     return b"".join(parts)
 
 
@@ -183,7 +195,7 @@ class Client:
         retry = Retry(
             total=1,
             connect=0,
-            read=0,
+            read=False,
             redirect=0,
             other=0,
             status=1,

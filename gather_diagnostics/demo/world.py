@@ -64,7 +64,7 @@ def _history(story: Story, onset: datetime) -> Iterator[bytes]:
     for step in steps:
         when = int((onset - timedelta(minutes=step.minutes)).timestamp())
         if isinstance(step, Deploy):
-            text = f"{step.tag} to production"
+            text = "Rolled out to production"
             yield f"tag {step.tag}\nfrom :{mark}\ntagger {_person(step.author)} {when} +0000\n{_data(text)}\n".encode()
             continue
         mark += 1

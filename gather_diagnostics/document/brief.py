@@ -115,20 +115,33 @@ def how_bad(document: View) -> str:
     return f"{severity['proposed'].capitalize()} is proposed, as the worst finding has it.{given}"
 
 
+_RATES = {"error_rate": "Failing requests", "log_errors": "Error lines"}
+
+
 def trend(document: View) -> str:
-    """Is it getting worse?"""
-    ranked = {"error_rate": 0, "log_errors": 1}
-    found = sorted((f for f in document["error_rate"] if f["id"] in ranked), key=lambda f: ranked[f["id"]])
-    known = [f for f in found if f["details"].get("trend", "unknown") != "unknown"] or found
-    if not known:
+    """Is it getting worse? Of what left its baseline only: a slope inside the usual is nobody's incident."""
+    found = {f["id"]: f["details"] for f in document["error_rate"] if f["id"] in _RATES}
+    if not found:
         return "This can't be told: neither an error rate nor error lines came in."
-    subject = {"error_rate": "Failing requests", "log_errors": "Error lines"}[known[0]["id"]]
-    return f"{subject}: {known[0]['details'].get('trend_words') or 'no trend can be told'}."
+    worse = [id_ for id_ in _RATES if found.get(id_, {}).get("changed")]
+    if worse:
+        known = [id_ for id_ in worse if found[id_].get("trend", "unknown") != "unknown"] or worse
+        return f"{_RATES[known[0]]}: {found[known[0]].get('trend_words') or 'no trend can be told'}."
+    usual = " and ".join(words for id_, words in _RATES.items() if id_ in found).capitalize()
+    slow = any(_slower(f) for f in document["latency"])
+    return f"{usual} stay within their baseline{'; no trend is computed for latency' if slow else ''}."
 
 
 def suspect(document: View) -> View | None:
     """The first suspect, where one stands out."""
     return document["changes"][0] if document["stands_out"] and document["changes"] else None
+
+
+def contenders(document: View) -> list[View]:
+    """Where none stands out, the three likeliest that are worth a look (5 % and more)."""
+    if suspect(document):
+        return []
+    return [c for c in document["changes"][:3] if float(c["probability"] or 0.0) >= 0.05]
 
 
 def suspect_words(document: View) -> str:

@@ -14,6 +14,7 @@ from gather_diagnostics.document.escaping import cut, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 LABEL = 10
 ROWS = 23
@@ -55,21 +56,29 @@ def encodable(text: str, encoding: str) -> str:
 
 
 def _rows(document: View, console: Console) -> list[Any]:
-    """The lines as rich Texts, each fitting the width; the last of them give way when there are too many."""
+    """The lines as rich Texts, each fitting the width; all are cut shorter before there are too many for a screen."""
+    rows: list[Any] = []
+    for most in (ROWS, 2, 1):
+        rows = [row for line in _lines(document) for row in _wrapped(line, most, console)]
+        if len(rows) < ROWS:
+            break
+    return rows
+
+
+def _wrapped(line: Line, most: int, console: Console) -> Iterator[Text]:
     from rich.text import Text
 
-    width = max(40, console.width)
-    rows = []
-    for label, words, style, most in _lines(document):
-        wrapped = Text(terminal(words)).wrap(console, width - LABEL - 1)
-        for number, piece in enumerate(wrapped[:most]):
-            piece.rstrip()
-            if number == most - 1 and len(wrapped) > most:
-                piece.truncate(width - LABEL - 3)
-                piece.append("…")
-            piece.stylize(style)
-            rows.append(Text(f"{'' if number else label:<{LABEL}}", style="dim").append_text(piece))
-    return rows[: ROWS - 1]
+    label, words, style, own = line
+    most = min(most, own)
+    width = max(40, console.width) - LABEL - 1
+    pieces = Text(terminal(words)).wrap(console, width)
+    for number, piece in enumerate(pieces[:most], start=1):
+        piece.rstrip()
+        if number == most < len(pieces):
+            piece.truncate(width - 2)
+            piece.append("…")
+        piece.stylize(style)
+        yield Text(f"{label if number == 1 else '':<{LABEL}}", style="dim").append_text(piece)
 
 
 def _lines(document: View) -> Iterator[Line]:
@@ -100,6 +109,8 @@ def _suspect(document: View) -> Iterator[Line]:
     first = brief.suspect(document)
     if first is None:
         yield "Suspect", f"none stands out. {brief.suspect_words(document)}", "", 3
+        for change in brief.contenders(document):
+            yield "", f"? {brief.percent(change['probability'])} {brief.candidate_name(change)}", "", 1
         return
     at = clock(first["effective"] or first["time"])
     summary = brief.candidate_name({**first, "summary": cut(first["summary"], 90)})

@@ -81,8 +81,8 @@ def is_base64_line(match: re.Match[str]) -> bool:
 
 def is_card_number(match: re.Match[str]) -> bool:
     """Luhn's checksum (ISO/IEC 7812-1 annex B), a known issuer, and not part of a longer number or id."""
-    digits = [int(c) for c in match[0] if c.isdigit()]
-    return not _is_part(match) and _is_issued(match[0]) and _luhn(digits)
+    digits = re.sub("[ +-]|%20", "", match[0])
+    return not _is_part(match) and _is_issued(digits) and _luhn([int(c) for c in digits])
 
 
 def _is_part(match: re.Match[str]) -> bool:
@@ -96,8 +96,7 @@ def _joins(next_two: str) -> bool:
     return len(next_two) == 2 and next_two[0] in ".-:/@_" and next_two[1].isalnum()
 
 
-def _is_issued(text: str) -> bool:
-    digits = text.replace(" ", "").replace("-", "")
+def _is_issued(digits: str) -> bool:
     return any(
         len(digits) in lengths and first <= int(digits[: len(str(first))]) <= last for first, last, lengths in _ISSUERS
     )

@@ -57,10 +57,17 @@ def spans(text: str) -> Iterator[Span]:
         if found:
             yield found
     for pair in patterns.PAIR.finditer(text):
-        key = named(pair["name"])
-        found = _value(text, pair.end(), key._replace(start=pair.start()), prose=False) if key else None
-        if found:
+        if found := _paired(text, pair):
             yield found
+
+
+def _paired(text: str, pair: re.Match[str]) -> Span | None:
+    if pair["name"].lower() in patterns.HEADERS:
+        quote = _QUOTE.match(text, pair.end())
+        start, end = _quoted(text, quote) if quote else _bare(text, pair.end())
+        return Span(start, end, "cookie" if "cookie" in pair["name"].lower() else "authorization")
+    key = named(pair["name"])
+    return _value(text, pair.end(), key._replace(start=pair.start()), prose=False) if key else None
 
 
 def named(name: str) -> Key | None:

@@ -73,6 +73,7 @@ _KEY_NEEDS = (
     rf"(?i:{WORD})[\\\"'`\]]*(?:[ \t]*[=:]|,|>|[ \t]+')",
     rf"-(?:[A-Za-z0-9_.-]*)(?i:{WORD})[\\\"'`]*[ \t]",
     r"(?i:cookie)[\\\"'`\]]*[ \t]*[:=]",
+    rf"(?i:{WORD}|authorization|cookie)[\\\"'`]*,?(?:\s|\\n)*[\\\"'`]*(?i:value)[\\\"'`\]]*[ \t]*[:=]",
     r"-----BEGIN [A-Z0-9 ]*PRIVATE",
 )
 """What OPENER, PAIR, COOKIE and PEM_BEGIN need at least, for RE2 over whole columns."""
@@ -121,6 +122,7 @@ _CLIENTS = (
     "mysql|mysqldump|mysqladmin|mariadb|mariadb-dump|sshpass|mongosh|mongodump|mongo|docker login|redis-cli|sqlcmd"
     "|ldapsearch"
 )
+_GAP = "(?:[ +-]|%20)?"
 _CARD_START = r"\b(?:4[0-9]|5[0-9]|6[0-9]|3[0-9]|2[2-7])[0-9]{2}"
 _SCHEME = r"(?i:bearer|basic|token|apikey|api-key|digest|negotiate)"
 
@@ -274,9 +276,11 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "card-number",
-        _CARD_START + r"(?:[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}|[ -]?[0-9]{6}[ -]?[0-9]{4,5})\b",
+        _CARD_START
+        + f"(?:{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{1,7}}|{_GAP}[0-9]{{6}}{_GAP}[0-9]{{4,5}})"
+        + r"\b",
         ("",),
-        _CARD_START + r"[ -]?(?:[0-9]{4}[ -]?[0-9]{4}|[0-9]{6})[ -]?[0-9]",
+        _CARD_START + f"{_GAP}(?:[0-9]{{4}}{_GAP}[0-9]{{4}}|[0-9]{{6}}){_GAP}[0-9]",
         checks.is_card_number,
     ),
 )

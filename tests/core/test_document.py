@@ -352,6 +352,25 @@ def test_under_way_before_the_window_is_said() -> None:
     assert "or earlier" in brief.since(view(replace(evidence, findings=(early, *evidence.findings[1:]))))
 
 
+def test_a_slope_within_the_baseline_is_not_called_worse() -> None:
+    evidence = sample.healthy()
+    rising = {"trend": "rising", "trend_words": "getting worse over the last 15 minutes"}
+    found = tuple(replace(f, details={**f.details, **rising}) if f.id == "error_rate" else f for f in evidence.findings)
+    assert brief.trend(view(replace(evidence, findings=found))) == "Failing requests stay within their baseline."
+    assert "getting worse" in brief.trend(view(sample.incident()))
+
+
+def test_where_none_stands_out_the_likeliest_are_still_named() -> None:
+    evidence = sample.incident()
+    found = tuple(
+        replace(f, details={**f.details, "stands_out": False}) if f.id == "changes" else f for f in evidence.findings
+    )
+    document = view(replace(evidence, findings=found))
+    assert "No first suspect" in Page(render(document)["evidence.html"].decode()).text
+    assert "? 93 % deploy “checkout-v2.14.1” by Deploy Bot" in screen(document)
+    assert [c["id"] for c in brief.contenders(document)] == [sample.DEPLOY]
+
+
 def test_demo_has_a_banner_everywhere() -> None:
     document = view(replace(sample.incident(), demo="A staged incident: nothing here happened."))
     files = render(document)
@@ -680,6 +699,16 @@ def test_summary_says_the_essentials() -> None:
         "logfiles read in part",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_summary_drops_nothing_however_full(name: str) -> None:
+    evidence = replace(getattr(sample, name)(), demo="staged " * 30, interrupted=True)
+    wordy = tuple(replace(f, headline=f.headline + " and more" * 40) for f in evidence.findings)
+    text = screen(view(replace(evidence, findings=wordy)), 60)
+    assert len(text.splitlines()) <= 23
+    for label in ("Demo", "Partial", "Read", "Broken", "Since", "How bad", "Trend", "Suspect", "Not seen", "Bundle"):
+        assert re.search(f"^{label} ", text, re.M), label
 
 
 def test_summary_prints_a_long_path_whole() -> None:
