@@ -32,6 +32,8 @@ STANDS_OUT = 0.5
 """Probability from which the first candidate is called the likely cause."""
 NONE = 1.0
 """Log-odds of 'none of these': what a change needs to beat."""
+FEW = 5
+"""Candidates up to which their number is not held against each."""
 NO_SYMPTOM = 6.0
 """Log-odds of 'none' where no onset was found: there is nothing for a change to have caused."""
 ONCE_UNDER_WAY = timedelta(seconds=90)
@@ -104,7 +106,9 @@ def changes(request: Request, tables: Tables, findings: Findings) -> Iterator[Fi
     rarity = _rarity([m for c in candidates for m in (c.change, *(m for m, _ in c.members))])
     for candidate in candidates:
         _judge(candidate, request, symptom, rarity, marked)
-    scores = [c.score for c in candidates] + [NONE if symptom.onset else NO_SYMPTOM]
+    # Each of many candidates is less likely from the start: their prior is shared, that of "none" is not.
+    crowd = max(0.0, math.log(len(candidates) / FEW)) if candidates else 0.0
+    scores = [c.score for c in candidates] + [crowd + (NONE if symptom.onset else NO_SYMPTOM)]
     chances = _softmax(scores)
     ranked = sorted(
         zip(candidates, chances, strict=False), key=lambda p: (-p[1], -p[0].change.time.timestamp(), p[0].change.id)

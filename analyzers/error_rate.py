@@ -70,7 +70,7 @@ def _compare(request: Request, window: Window, rows: pd.DataFrame, id_: str, nam
     baseline, incident = float(before["value"].mean()), float(after["value"].mean())
     changed = _rose(before["value"], after["value"])
     peak = after["value"].idxmax()
-    trend, trend_words = _trend(within(rows, _recent(request)))
+    trend, trend_words = _trend(within(rows, _recent(request)), changed)
     headline = (
         f"{name} rose from {baseline:.2%} to {incident:.2%}; peak {after['value'].max():.2%} at"
         f" {after['time'][peak]:%H:%M:%S} UTC; {trend_words}."
@@ -127,7 +127,7 @@ def _log_finding(
     total = len(before) + len(after)
     changed = total > 0 and now > 1.5 * usual and binomtest(len(after), total, share, "greater").pvalue < 0.001
     per_minute = _per_minute(within(errors, _recent(request)), _recent(request))
-    trend, trend_words = _trend(per_minute)
+    trend, trend_words = _trend(per_minute, bool(changed))
     if changed:
         headline = f"Error lines in the logs rose from {usual:.2f} to {now:.1f} a minute; {trend_words}."
     else:
@@ -161,10 +161,13 @@ def _per_minute(errors: pd.DataFrame, window: Window) -> pd.DataFrame:
     return pd.DataFrame({"time": minutes, "value": counts.astype(float)})
 
 
-def _trend(rows: pd.DataFrame) -> tuple[str, str]:
+def _trend(rows: pd.DataFrame, changed: bool) -> tuple[str, str]:
     """Mann-Kendall test for the direction (Kendall's tau against time), Theil-Sen for the slope."""
     from scipy.stats import kendalltau, theilslopes
 
+    if not changed:
+        # Within the baseline's range a slope is weather, and nobody should be told that it gets worse.
+        return "flat", "within the baseline's range"
     series = rows.groupby("time")["value"].mean()
     if len(series) < 6:
         return "unknown", "too few recent samples to tell a trend"

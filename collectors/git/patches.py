@@ -86,7 +86,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v
 def own_files(patch: bytes, parents: int) -> tuple[File, ...]:
     """The files a merge changed by itself, from its combined diff (git-diff(1), 'combined diff format')."""
     at = [*_COMBINED.finditer(patch)]
-    ends = [*(m.start() for m in at[1:]), len(patch)]
+    ends = [*(m.start() for m in at), len(patch)][1:]
     return tuple(_own_file(m[1], patch[m.end() : end], parents) for m, end in zip(at, ends, strict=True))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from itertools import islice
 
 from collectors.git.command import Client, GitError, GitTimeout, split
@@ -57,9 +56,6 @@ class History:
     recent: tuple[Node, ...]
     """What landed within the window and touches the service, newest first."""
 
-    def landed(self, node: Node) -> datetime:
-        return self.landings.get(node.sha, node).time
-
     def seen(self) -> list[Node]:
         """Each commit once. The line is looked at as far as it is the window's."""
         whole = {n.sha: n for n in self.stretch.line} if self.stretch.bottom is None else {}
@@ -98,8 +94,8 @@ class Reading:
             yield gap_of(error, "commits and releases", self.repository.folders.top)
             return
         context = self.context(history, commits, tip)
-        commits = self.without_plain_merges(commits, history, deploys)
-        yield from self.rows(history, deploys, commits, context)
+        commits = self.without_plain_merges(commits)
+        yield from self.rows(deploys, commits, context)
         yield from self.gaps
         for deploy in deploys:
             yield Raw(marker_raw_name(deploy.marker), marker_text(deploy.marker))
@@ -218,9 +214,7 @@ class Reading:
         pieces = split(self.client.stream(*LOG, *arguments, tip, f"^{stretch.top}"))
         return [(decode(sha), decode(next(pieces, b""))) for sha in pieces]
 
-    def without_plain_merges(
-        self, commits: Sequence[Commit], history: History, deploys: Iterable[Deploy]
-    ) -> list[Commit]:
+    def without_plain_merges(self, commits: Sequence[Commit]) -> list[Commit]:
         """A merge is a change of its own only where it holds what none of its parents does."""
         merges = {c.sha: len(c.parents) for c in commits if len(c.parents) > 1}
         own: dict[str, tuple[File, ...]] = {}
@@ -232,9 +226,7 @@ class Reading:
                 self.gaps.append(gap_of(error, "changes made in merges", self.repository.folders.top))
         return [replace(c, files=own.get(c.sha, c.files)) for c in commits if c.sha not in merges or own.get(c.sha)]
 
-    def rows(
-        self, history: History, deploys: Sequence[Deploy], commits: Sequence[Commit], context: Context
-    ) -> Iterator[Rows]:
+    def rows(self, deploys: Sequence[Deploy], commits: Sequence[Commit], context: Context) -> Iterator[Rows]:
         """Newest first, in batches."""
         kept = {c.sha for c in commits}
         rows: list[Row] = [commit_row(c, context) for c in commits]

@@ -41,6 +41,8 @@ def _run(arguments: list[str] | None, debug: bool) -> int:
         hint = f"\nTry '{error.ctx.command_path} --help'." if isinstance(error, click.UsageError) and error.ctx else ""
         return _say(error.format_message() + hint, 1)
     except (KeyboardInterrupt, click.Abort):
+        # A third Ctrl-C must not turn a clean goodbye into a death by signal.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return _say("interrupted; no bundle was written", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our stdout went away (| head): the bundle is written, nobody is listening any more.

@@ -150,6 +150,8 @@ def _number(parameters: Parameters, name: str) -> float:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body are two writes; together with delayed acknowledgements that would cost 40 ms an answer.
+    disable_nagle_algorithm = True
     tape: Tape
 
     def do_GET(self) -> None:

@@ -6,6 +6,7 @@ that rests on an unread source says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -151,6 +152,14 @@ def suspect_words(document: View) -> str:
     if not document["tables"].get("changes"):
         return "No change was seen, which is not the same as none made: see what could not be seen."
     return f"{document['tables']['changes']:,} changes came in and were not ranked."
+
+
+_HASH = re.compile(r"[0-9a-f]{20,64}")
+
+
+def revision(text: str) -> str:
+    """A commit's hash in ten digits; versions and images as they are."""
+    return text[:10] if _HASH.fullmatch(text) else text
 
 
 def candidate_name(change: View) -> str:

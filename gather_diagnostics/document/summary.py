@@ -127,6 +127,8 @@ def _not_seen(document: View) -> Iterator[Line]:
         yield label, words, "yellow", 1
         label = ""
     gaps = brief.not_seen(document)
+    if not gaps and label:
+        yield label, "nothing that was asked for; what no source covers is not known", "dim", 1
     for gap in gaps[:2]:
         yield label, f"{gap['source']}: {gap['why']}", "yellow", 1
         label = ""

@@ -108,9 +108,13 @@ def _luhn(digits: list[int]) -> bool:
 
 
 def is_address(match: re.Match[str]) -> bool:
-    """An IPv4 or IPv6 address; a time of day ('10:15:00') is none."""
+    """An IPv4 or IPv6 address on its own; a time of day ('10:15:00') or a name ('abc::add') is none."""
+    before = match.string[max(match.start() - 1, 0) : match.start()]
+    after = match.string[match.end() : match.end() + 1]
+    if before.isalnum() or after.isalnum() or not has_digit(match):
+        return False
     try:
         ipaddress.ip_address(match[0])
     except ValueError:
         return False
-    return match[0].strip(":") != ""
+    return True

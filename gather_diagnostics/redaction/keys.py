@@ -16,7 +16,9 @@ _ESCAPE = re.compile(r"\\+(?:[nrt\"'`]|u00[0-9a-fA-F])", re.ASCII)
 _NEXT_PAIR = re.compile(r"[&,][^=:&,\s\"']{1,64}[=:]", re.ASCII)
 _BLOCK = re.compile(r"[|>][+-]?[ \t]{0,8}\r?\n", re.ASCII)
 _BLANKS = (" ", "\t")
-_WORDS_AHEAD = re.compile(r"[ \t]{1,8}[A-Za-z]", re.ASCII)
+_WORDS_AHEAD = re.compile(r"[ \t]{1,8}[A-Za-z0-9]", re.ASCII)
+_CODE_GOES_ON = re.compile(r"[ \t]{1,4}[+%]|,[ \t]|\)[;:]?(?:$|[\r\n])", re.ASCII)
+"""Behind the closing quote of 'password: ' in a program's source."""
 
 _ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "pass"})
 _STRONG_TOKENS = re.compile(
@@ -65,7 +67,9 @@ def _paired(text: str, pair: re.Match[str]) -> Span | None:
     if pair["name"].lower() in patterns.HEADERS:
         quote = _QUOTE.match(text, pair.end())
         start, end = _quoted(text, quote) if quote else _bare(text, pair.end())
-        return Span(start, end, "cookie" if "cookie" in pair["name"].lower() else "authorization")
+        return (
+            Span(start, end, "cookie" if "cookie" in pair["name"].lower() else "authorization") if end > start else None
+        )
     key = named(pair["name"])
     return _value(text, pair.end(), key._replace(start=pair.start()), prose=False) if key else None
 
@@ -147,6 +151,8 @@ def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -
     if block := _BLOCK.match(text, at):
         return _indented(text, block.end(), key)
     quote = _QUOTE.match(text, at)
+    if quote and _CODE_GOES_ON.match(text, quote.end()):
+        return None
     start, end = _quoted(text, quote) if quote else _bare(text, at)
     found = context(
         key,

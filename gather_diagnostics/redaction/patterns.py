@@ -152,7 +152,7 @@ RULES: tuple[Rule, ...] = (
     _prefixed("slack-token", "xox[abeoprs]-|xapp-", r"[A-Za-z0-9-]{10,}", ("xox", "xapp-"), check=True),
     Rule(
         "slack-webhook",
-        r"hooks\.slack\.com\\{0,3}/(?:services|workflows|triggers)(?P<secret>[A-Za-z0-9_/\\]{20,})",
+        r"hooks\.slack\.com\\{0,3}/(?:services|workflows|triggers)(?P<secret>(?:\\{0,3}/[A-Za-z0-9_]{1,64}){2,4})",
         ("hooks.slack.com",),
         r"hooks\.slack\.com",
     ),
@@ -185,7 +185,7 @@ RULES: tuple[Rule, ...] = (
     Rule("telegram-token", r"\b[0-9]{8,10}:AA[A-Za-z0-9_-]{33}\b", (":aa",), ":AA[A-Za-z0-9_-]{16}"),
     Rule(  # RFC 7519 and, with its five parts, RFC 7516; a cut one still has its payload
         "jwt",
-        r"\beyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,16384}(?:\.[A-Za-z0-9_-]{0,65536}){0,3}",
+        r"\beyJ[A-Za-z0-9_-]{8,2048}\.[A-Za-z0-9_-]{8}[A-Za-z0-9_.-]*",
         ("eyj",),
         r"eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]",
     ),
@@ -293,7 +293,7 @@ EMAILS = Rule(
 )
 ADDRESSES = Rule(
     "address",
-    r"\b(?:[0-9]{1,3}\.){3}[0-9]{1,3}\b|[0-9A-Fa-f:]{0,40}:[0-9A-Fa-f:]{0,40}(?:[0-9]{1,3}\.){0,3}[0-9A-Fa-f:]{0,3}",
+    r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f:]{2,40}(?:\.[0-9]{1,3}){0,3}",
     (".", ":"),
     r"[0-9]\.[0-9]+\.[0-9]+\.[0-9]|[0-9A-Fa-f:]*:[0-9A-Fa-f]*:",
     checks.is_address,

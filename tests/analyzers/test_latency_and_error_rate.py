@@ -107,6 +107,17 @@ def test_error_lines_count_where_there_are_no_metrics(request_, onset) -> None:
     assert "no more than" in healthy.headline
 
 
-def test_one_sample_is_not_a_trend(request_) -> None:
-    rows = samples(request_, "error_rate", "ratio", 0.001, unit="ratio", step=600)
-    assert findings(request_, metrics=rows)["error_rate"].details["trend"] == "unknown"
+def test_few_samples_are_not_a_trend(request_, onset) -> None:
+    rows = samples(request_, "error_rate", "ratio", 0.001, after=0.1, onset=onset, unit="ratio", step=600)
+    found = findings(request_, metrics=rows)["error_rate"]
+    assert found.details["changed"]
+    assert found.details["trend"] == "unknown"
+
+
+def test_a_slope_within_the_baseline_is_no_trend(request_) -> None:
+    rows = samples(request_, "error_rate", "ratio", 0.001, unit="ratio", noise=0.01)
+    for row in rows[-30:]:
+        row["value"] *= 1.2
+    for n, row in enumerate(rows[-30:]):
+        row["value"] *= 1 + n * 0.01
+    assert findings(request_, metrics=rows)["error_rate"].details["trend"] == "flat"

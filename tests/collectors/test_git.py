@@ -577,6 +577,22 @@ def test_all_patches_together_have_a_limit(world: World, make_request: Any, now:
     assert f"to read it: git show {shas[0]}" in found.raws[f"{shas[0][:12]}.diff"]
 
 
+def test_a_huge_commit_is_listed_in_part(world: World, make_request: Any, now: datetime) -> None:
+    sha = world.commit(now - HOUR, "Vendor everything", {f"vendor/f{n:03}": "x\n" for n in range(400)})
+    details = read(make_request(), world.folder).commit(sha)["details"]
+    assert (len(details["files"]), details["files_total"], details["insertions"]) == (300, 400, 400)
+
+
+def test_a_repository_with_long_hashes(tmp_path: Path, make_request: Any, now: datetime) -> None:
+    world = World(tmp_path / "long", "--object-format=sha256")
+    sha = world.commit(now - HOUR, "One", {"a": "1\n"})
+    world.tag("v1.0", now - HOUR)
+    found = read(make_request(), world.folder)
+    assert len(sha) == 64
+    assert [r["revision"] for r in found.rows] == [sha, sha]
+    assert "+1" in found.raws[f"{sha[:12]}.diff"]
+
+
 @pytest.fixture
 def history(world: World, now: datetime) -> World:
     for hours in (90, 60, 10, 5, 1):
@@ -697,19 +713,74 @@ def test_a_deadline(history: World, make_request: Any) -> None:
     assert gap.cause == "timeout"
 
 
+def plant(folder: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, does: str) -> None:
+    """A git in PATH that does something else when its arguments match."""
+    real = shutil.which("git")
+    folder.mkdir()
+    (folder / "git").write_text(f'#!/bin/sh\ncase "$*" in {pattern}) {does};; esac\nexec {real} "$@"\n')
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
 def test_a_slow_git_is_stopped(
     history: World, make_request: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    real = shutil.which("git")
-    slow = tmp_path / "bin" / "git"
-    slow.parent.mkdir()
-    slow.write_text(f'#!/bin/sh\ncase "$*" in *first-parent*) exec sleep 30;; esac\nexec {real} "$@"\n')
-    slow.chmod(0o755)
-    monkeypatch.setenv("PATH", str(slow.parent), prepend=os.pathsep)
+    plant(tmp_path / "bin", monkeypatch, "*first-parent*", "exec sleep 30")
     started = time.monotonic()
     found = read(make_request(source_seconds=1.0), history.folder)
     assert time.monotonic() - started < 5
     assert [g.cause for g in found.gaps] == ["timeout"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("*--inter-hunk-context*", "patches"),
+        ("*for-each-ref*contents*", "deploy markers"),
+        ("*--grep*", "pull requests"),
+    ],
+)
+def test_what_was_read_stays_when_git_fails_later(
+    world: World,
+    make_request: Any,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    pattern: str,
+    wanted: str,
+) -> None:
+    sha = world.commit(now - HOUR, "One", {"a": "1"})
+    world.tag("v1.0", now - HOUR)
+    world.commit(now + MINUTE, "Later", {"a": "2"})
+    plant(tmp_path / "bin", monkeypatch, pattern, "echo 'error: x: Permission denied' >&2; exit 128")
+    found = read(make_request(), world.folder)
+    assert found.revisions == [sha]
+    (gap,) = found.gaps
+    assert gap.wanted.startswith(wanted)
+    assert (gap.cause, gap.mend) == ("denied", f"let this user read {world.folder}")
+
+
+def test_a_deploy_whose_predecessor_is_gone(world: World, make_request: Any, now: datetime) -> None:
+    world.git("config", "core.logAllRefUpdates", "always")
+    sha = world.commit(now - 9 * HOUR, "One", {"a": "1"})
+    world.dated(now - HOUR, "update-ref", "-m", "deploy", "refs/deploy/production", sha)
+    log = world.folder / ".git/logs/refs/deploy/production"
+    log.write_text(log.read_text().replace("0" * 40, "12" * 20, 1))
+    found = read(make_request(), world.folder)
+    assert [(r["previous"], r["details"]["commits"]) for r in found.of("deploy")] == [("12" * 20, [])]
+    assert [(g.cause, g.wanted) for g in found.gaps] == [("invalid", "commits of refs/deploy/production")]
+    log.write_text("rubbish\n")
+    assert [r["details"]["time_is"] for r in read(make_request(), world.folder).of("deploy")] == ["commit"]
+
+
+def test_too_many_deploys(world: World, make_request: Any, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collectors.git.reading.MOST_DEPLOYS", 2)
+    world.commit(now - 9 * HOUR, "One", {"a": "1"})
+    for number in range(1, 4):
+        world.tag(f"v{number}", now - (5 - number) * HOUR)
+    found = read(make_request(), world.folder)
+    assert [r["details"]["tag"] for r in found.of("deploy")] == ["v3", "v2"]
+    assert [(g.cause, g.wanted) for g in found.gaps] == [("truncated", "deploy markers")]
 
 
 # What a repository may try

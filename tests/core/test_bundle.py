@@ -28,7 +28,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from evidencesample import DOCUMENTS, sample_evidence, sample_request
+from evidencesample import DOCUMENTS, sample_evidence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -362,7 +362,7 @@ def test_documents_can_not_replace_the_bundles_own_files(evidence: Evidence, tmp
 
 # Surrogates are not UTF-8; `test_what_json_has_not_...` covers them.
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 28), timezones=st.just(UTC))
 windows = st.builds(
     lambda start, length: Window(start, start + length),
     times,
@@ -549,7 +549,7 @@ def test_a_cut_archive_is_found(written: Written, tmp_path: Path, share: float) 
 def test_verify_needs_something_to_look_at(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="there is no bundle at"):
         verify(tmp_path / "nothing")
-    assert verify(tmp_path) == ["SHA256SUMS is missing", "'manifest.json' is missing"] or verify(tmp_path)
+    assert verify(tmp_path) == ["'SHA256SUMS' is missing", "'manifest.json' is missing"]
 
 
 # --- archives by an enemy
@@ -612,7 +612,7 @@ def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(10**12)
     subprocess.run(["tar", "czSf", "enemy.tar.gz", "--transform=s,^,b/,", "sparse"], cwd=tmp_path, check=True)
-    with pytest.raises(BundleError, match="link, device or sparse|unsafe name"):
+    with pytest.raises(BundleError, match="link, device or sparse"):
         read(tmp_path / "enemy.tar.gz")
 
 
@@ -635,7 +635,7 @@ def test_headers_without_end_are_refused(tmp_path: Path) -> None:
         tar.addfile(member("b/x", pax_headers={"comment": "x"})[0])
     header = (tmp_path / "one.tar").read_bytes()[:1024]
     (tmp_path / "endless.tar.gz").write_bytes(gzip.compress(header * 5000))
-    with pytest.raises(BundleError):
+    with pytest.raises(BundleError, match="no whole .*recursion"):
         read(tmp_path / "endless.tar.gz")
 
 
@@ -810,7 +810,7 @@ def test_damaged_parquet_is_refused_or_read_but_never_breaks(written: Written, d
     try:
         assert list(parquet.from_parquet("events", path).columns) == schema("events").names
     except BundleError as error:
-        assert str(error).startswith("tables/events.parquet")  # noqa: PT017 - either outcome is right
+        assert str(error).startswith("tables/events.parquet")
     finally:
         path.write_bytes(content)
 

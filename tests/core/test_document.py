@@ -711,6 +711,11 @@ def test_summary_drops_nothing_however_full(name: str) -> None:
         assert re.search(f"^{label} ", text, re.M), label
 
 
+def test_summary_without_gaps_says_what_that_means() -> None:
+    assert "Not seen  nothing that was asked for" in screen(view(replace(sample.incident(), gaps=())))
+    assert "nothing that was asked for" not in screen(view(sample.blind()))
+
+
 def test_summary_prints_a_long_path_whole() -> None:
     where = "/srv/incidents/" + "long/" * 40 + "evidence-checkout"
     assert where in screen(view(sample.incident()), where=where)
@@ -746,6 +751,11 @@ def test_times_in_the_readers_zone() -> None:
     assert clock.when("yesterday") is None
     assert clock.when("2026-03-14T02:57:04") is None
     assert clock.clock(None) == "—"
+
+
+def test_hashes_are_short_and_versions_whole() -> None:
+    assert brief.revision("4969fc2c3a063cc09945d9f2e319a443bae8597b") == "4969fc2c3a"
+    assert brief.revision("registry.example.com/checkout:v2.14.1") == "registry.example.com/checkout:v2.14.1"
 
 
 @pytest.mark.parametrize(("share", "words"), [(0.0, "< 1 %"), (0.4, "40 %"), (1.0, "> 99 %"), (None, "—")])
