@@ -184,7 +184,7 @@ def _plain(table: str, column: Column, value: Any) -> Any:
     if value is None:
         return None
     if column.type == "json":
-        return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+        return _encodable(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str))
     if column.type == "time":
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise RowError(f"column {column.name!r} of table {table!r} takes timezone-aware datetimes, not {value!r}")
@@ -192,9 +192,13 @@ def _plain(table: str, column: Column, value: Any) -> Any:
     if column.type == "text":
         if not isinstance(value, str):
             raise RowError(f"column {column.name!r} of table {table!r} takes text, not {type(value).__name__}")
-        # Lone surrogates (undecodable bytes) can't be written as UTF-8: they are replaced here, once, for everyone.
-        return value.encode("utf-8", "replace").decode()
+        return _encodable(value)
     return value
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates (undecodable bytes) can't be written as UTF-8: they are replaced here, once, for everyone."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def to_frame(table: str, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:

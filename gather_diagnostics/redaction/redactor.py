@@ -22,6 +22,9 @@ UNREADABLE = "unreadable"
 _PASSES = 8
 """A replacement changes what stands beside it; texts settle in two passes, and one that never does is unreadable."""
 
+_SMALL = 4_000_000
+"""Bytes of text up to which a batch's columns are searched as one."""
+
 Tally = Counter[str]
 """Kind to how many."""
 
@@ -68,14 +71,13 @@ class Redactor:
         """
         import pyarrow as pa
 
-        columns = {column.name: column for column in TABLES[table] if column.type in ("text", "json")}
-        arrays = [
-            self._column(f"{table}.{name}", columns[name], batch.column(name))
-            if name in columns
-            else batch.column(name)
-            for name in batch.schema.names
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+        columns = [c for c in TABLES[table] if c.type in ("text", "json") and c.name in batch.schema.names]
+        found = self._hits([batch.column(column.name) for column in columns])
+        arrays = {name: batch.column(name) for name in batch.schema.names}
+        for column, hits in zip(columns, found, strict=True):
+            if hits.true_count:
+                arrays[column.name] = self._column(f"{table}.{column.name}", column, arrays[column.name], hits)
+        return pa.RecordBatch.from_arrays(list(arrays.values()), schema=batch.schema)
 
     @property
     def report(self) -> Mapping[str, Mapping[str, int]]:
@@ -90,13 +92,29 @@ class Redactor:
             for kind, count in tally.items():
                 self._counts.setdefault(kind, Counter())[place] += count * times
 
-    def _column(self, place: str, column: Column, array: pa.Array) -> pa.Array:
+    def _hits(self, arrays: list[pa.Array]) -> list[pa.BooleanArray]:
+        """For each column which values Python has to see."""
+        import pyarrow as pa
+
+        if sum(array.nbytes for array in arrays) > _SMALL:
+            return [self._match(array) for array in arrays]
+        # Arrow compiles the pattern anew on every call, which for a few rows is most of the work.
+        found, offset = self._match(pa.concat_arrays(arrays)), 0
+        parts = []
+        for array in arrays:
+            parts.append(found.slice(offset, len(array)))
+            offset += len(array)
+        return parts
+
+    def _match(self, array: pa.Array) -> pa.BooleanArray:
+        import pyarrow.compute as pc
+
+        return pc.fill_null(pc.match_substring_regex(array, self._prefilter), False)
+
+    def _column(self, place: str, column: Column, array: pa.Array, hits: pa.BooleanArray) -> pa.Array:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        hits = pc.fill_null(pc.match_substring_regex(array, self._prefilter), False)
-        if not hits.true_count:
-            return array
         encoded = array.filter(hits).dictionary_encode()
         times = {entry["values"]: entry["counts"] for entry in encoded.indices.value_counts().to_pylist()}
         clean = [

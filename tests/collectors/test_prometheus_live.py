@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.slow
 
 BEGIN = (NOW - timedelta(hours=2, minutes=20)).timestamp()
 ONSET = NOW - timedelta(minutes=20)
-P95 = 0.1 + 0.4 * 0.95
 BUCKETS = {"0.1": 0.0, "0.5": 1.0, "1": 1.0, "+Inf": 1.0}
 Labels = Mapping[str, str]
 Series = tuple[str, Labels, list[tuple[float, float]]]
@@ -184,17 +183,23 @@ def read(url: str, make_request: Callable[..., Request]) -> Read:
     return ask
 
 
-def before(rows: list[dict[str, Any]]) -> list[float]:
-    return [r["value"] for r in rows if r["time"] < ONSET]
+def figures(values: Iterable[float]) -> set[float]:
+    """The different values, to two figures."""
+    return {float(f"{v:.2g}") for v in values}
 
 
-def after(rows: list[dict[str, Any]]) -> list[float]:
+def always(rows: list[dict[str, Any]]) -> set[float]:
+    assert rows
+    return figures(r["value"] for r in rows)
+
+
+def before(rows: list[dict[str, Any]]) -> set[float]:
+    return figures(r["value"] for r in rows if r["time"] < ONSET)
+
+
+def after(rows: list[dict[str, Any]]) -> set[float]:
     """Once rates no longer look back across the onset."""
-    return [r["value"] for r in rows if r["time"] >= ONSET + timedelta(seconds=75)]
-
-
-def about(value: float) -> Any:
-    return pytest.approx(value, rel=0.02)
+    return figures(r["value"] for r in rows if r["time"] >= ONSET + timedelta(seconds=75))
 
 
 @pytest.mark.parametrize("service", ["otel", "oldotel", "meshed"])
@@ -203,11 +208,11 @@ def test_a_convention_gives_latency_errors_and_traffic(read: Read, service: str)
     assert not gaps
     p95, errors = rows["latency", "p95", ""], rows["error_rate", "ratio", ""]
     assert len(p95) == len(errors) == 240
-    assert {r["value"] for r in p95} == {about(P95)}, "milliseconds are seconds here"
+    assert always(p95) == {0.48}, "milliseconds are seconds here"
     assert {r["unit"] for r in p95} == {"s"}
-    assert set(before(errors)) == {0.0}, "no errors are zero, not absent"
-    assert set(after(errors)) == {about(0.1)}
-    assert set(before(rows["request_rate", "rate", ""])) == {about(9)}, "a call that two sidecars report counts once"
+    assert before(errors) == {0.0}, "no errors are zero, not absent"
+    assert after(errors) == {0.1}
+    assert before(rows["request_rate", "rate", ""]) == {9}, "a call that two sidecars report counts once"
 
 
 def test_a_service_is_broken_down_by_endpoint_instance_and_version(read: Read) -> None:
@@ -215,14 +220,14 @@ def test_a_service_is_broken_down_by_endpoint_instance_and_version(read: Read) -
     assert not gaps
     errors = rows["error_rate", "ratio", "endpoint"]
     assert {r["endpoint"] for r in errors} == {"/cart", "/pay"}
-    assert set(after([r for r in errors if r["endpoint"] == "/pay"])) == {about(0.1)}
-    assert {r["value"] for r in errors if r["endpoint"] == "/cart"} == {0.0}
+    assert after([r for r in errors if r["endpoint"] == "/pay"]) == {0.1}
+    assert always([r for r in errors if r["endpoint"] == "/cart"]) == {0.0}
     assert {s for m, s, by in rows if (m, by) == ("latency", "endpoint")} == {"p50", "p95", "p99"}
     assert {r["instance"][-5:] for r in rows["latency", "p95", "instance"]} == {"4kxqz", "h2vlm"}
     assert {r["version"] for r in rows["latency", "p95", "version"]} == {"vz", "vm"}
     assert ("latency", "p50", "instance") not in rows
-    assert set(before(rows["request_rate", "rate", ""])) == {about(4 * 9 + 2)}
-    assert sum(before(rows["request_rate", "rate", "endpoint"])[:2]) == about(2 * 9 * 2)
+    assert before(rows["request_rate", "rate", ""]) == {4 * 9 + 2}
+    assert sum(before(rows["request_rate", "rate", "endpoint"])[:2]) == 2 * 9 * 2
 
 
 def test_cpu_and_memory_are_those_of_the_services_own_pods(read: Read) -> None:
@@ -230,53 +235,50 @@ def test_cpu_and_memory_are_those_of_the_services_own_pods(read: Read) -> None:
     for metric, unit, value in (("cpu", "cores", 0.5), ("memory", "bytes", 2e8)):
         its = rows[metric, "avg", "instance"]
         assert {r["instance"] for r in its} == {"classic-7c9f6d5b8-4kxqz", "classic-7c9f6d5b8-h2vlm"}
-        assert {(r["unit"], r["value"]) for r in its} == {(unit, about(value))}, "the pause container is left out"
+        assert ({r["unit"] for r in its}, always(its)) == ({unit}, {value}), "the pause container is left out"
 
 
 def test_a_summary_gives_its_worst_replicas_quantiles(read: Read) -> None:
     rows, gaps = read("summed")
     assert not gaps
-    assert {r["value"] for r in rows["latency", "p95", ""]} == {about(0.8)}
-    assert {r["value"] for r in rows["latency", "p50", ""]} == {about(0.2)}
+    assert always(rows["latency", "p95", ""]) == {0.8}
+    assert always(rows["latency", "p50", ""]) == {0.2}
     assert ("latency", "p99", "") not in rows, "a quantile it does not keep can't be told"
-    assert {(r["instance"], r["value"]) for r in rows["latency", "p95", "instance"]} == {
-        ("10.0.0.1:80", about(0.4)),
-        ("10.0.0.2:80", about(0.8)),
-    }
-    assert set(after(rows["error_rate", "ratio", ""])) == {about(0.1)}
+    assert always(rows["latency", "p95", "instance"]) == {0.4, 0.8}
+    assert after(rows["error_rate", "ratio", ""]) == {0.1}
 
 
 def test_grpc_errors_are_those_the_server_is_to_blame_for(read: Read) -> None:
     rows, gaps = read("rpc")
     assert not gaps
-    assert {r["value"] for r in rows["error_rate", "ratio", ""]} == {about(0.1)}
-    assert {r["value"] for r in rows["latency", "p95", ""]} == {about(P95)}
+    assert always(rows["error_rate", "ratio", ""]) == {0.1}
+    assert always(rows["latency", "p95", ""]) == {0.48}
 
 
 def test_a_counter_alone_gives_errors_and_says_what_is_missing(read: Read) -> None:
     rows, (gap,) = read("counted")
-    assert set(after(rows["error_rate", "ratio", ""])) == {about(0.1)}
+    assert after(rows["error_rate", "ratio", ""]) == {0.1}
     assert (gap.wanted, gap.cause) == ("latency of counted", "not_found")
 
 
 def test_without_traffic_there_is_no_ratio_and_no_latency(read: Read) -> None:
     rows, _ = read("idle")
     assert {m for m, _, _ in rows} == {"request_rate"}
-    assert {r["value"] for r in rows["request_rate", "rate", ""]} == {0.0}
+    assert always(rows["request_rate", "rate", ""]) == {0.0}
 
 
 def test_without_errors_the_ratio_is_zero_and_processes_stand_in_for_containers(read: Read) -> None:
     rows, gaps = read("quiet")
     assert not gaps
-    assert {r["value"] for r in rows["error_rate", "ratio", ""]} == {0.0}
-    assert {r["value"] for r in rows["cpu", "avg", ""]} == {about(0.5)}
+    assert always(rows["error_rate", "ratio", ""]) == {0.0}
+    assert always(rows["cpu", "avg", ""]) == {0.5}
 
 
 def test_a_service_scraped_once_a_minute_is_read_too(read: Read) -> None:
     rows, gaps = read("rare")
     assert not gaps
     assert len(rows["request_rate", "rate", ""]) == 240
-    assert rows["error_rate", "ratio", ""][-1]["value"] == about(0.1)
+    assert after(rows["error_rate", "ratio", ""][-1:]) == {0.1}
 
 
 def test_of_many_endpoints_the_busiest_and_the_failing_are_read(read: Read) -> None:
@@ -290,7 +292,7 @@ def test_of_many_endpoints_the_busiest_and_the_failing_are_read(read: Read) -> N
 def test_a_name_full_of_quotes_is_found(read: Read) -> None:
     rows, gaps = read('odd\\"name}')
     assert not gaps
-    assert {r["value"] for r in rows["request_rate", "rate", ""]} == {about(1)}
+    assert always(rows["request_rate", "rate", ""]) == {1}
 
 
 def test_users_queries_see_selector_and_window(read: Read) -> None:
@@ -298,7 +300,7 @@ def test_users_queries_see_selector_and_window(read: Read) -> None:
     mine = {"expr": expr, "metric": "orders", "stat": "max", "unit": "count"}
     rows, gaps = read("quiet", queries={"orders": mine}, rate_window_seconds=120)
     assert not gaps
-    assert {r["value"] for r in rows["orders", "max", ""]} == {about(600)}
+    assert always(rows["orders", "max", ""]) == {600}
 
 
 def test_a_bad_query_is_told_in_the_servers_words(read: Read) -> None:
@@ -310,7 +312,7 @@ def test_a_bad_query_is_told_in_the_servers_words(read: Read) -> None:
 
 def test_a_configured_selector_wins_and_a_wrong_one_is_told(read: Read) -> None:
     rows, _ = read("whatever", selector='{service="classic", handler="/pay"}')
-    assert set(after(rows["error_rate", "ratio", ""])) == {about(0.1)}
+    assert after(rows["error_rate", "ratio", ""]) == {0.1}
     rows, (gap,) = read("classic", selector='service="gone"')
     assert set(rows) == {("cpu", "avg", "instance"), ("memory", "avg", "instance")}, "pods are found by name"
     assert gap.cause == "not_found"
@@ -403,9 +405,10 @@ def test_native_histograms_are_read() -> None:
         with prometheus(config=config, flags=["--enable-feature=native-histograms"]) as url:
             time.sleep(7)
             rows = read_natively(url)
-    assert {r["value"] for r in rows if r["stat"] == "p50"} == {pytest.approx(0.375, rel=0.06)}
-    assert {r["value"] for r in rows if r["metric"] == "error_rate"} == {pytest.approx(0.1, rel=0.1)}
-    assert {r["value"] for r in rows if r["metric"] == "request_rate"} == {pytest.approx(1000, rel=0.1)}
+    found = {r["metric"] if r["metric"] != "latency" else r["stat"]: r["value"] for r in rows}
+    assert found["p50"] == pytest.approx(0.375, rel=0.06)  # servers differ in how they interpolate in a bucket
+    assert found["error_rate"] == pytest.approx(0.1, rel=0.1)
+    assert found["request_rate"] == pytest.approx(1000, rel=0.1)
 
 
 def read_natively(url: str) -> list[dict[str, Any]]:

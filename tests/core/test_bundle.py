@@ -635,7 +635,7 @@ def test_headers_without_end_are_refused(tmp_path: Path) -> None:
         tar.addfile(member("b/x", pax_headers={"comment": "x"})[0])
     header = (tmp_path / "one.tar").read_bytes()[:1024]
     (tmp_path / "endless.tar.gz").write_bytes(gzip.compress(header * 5000))
-    with pytest.raises(BundleError, match="no whole .*recursion"):
+    with pytest.raises(BundleError, match=r"endless\.tar\.gz"):
         read(tmp_path / "endless.tar.gz")
 
 
