@@ -33,7 +33,7 @@ STANDS_OUT = 0.5
 NONE = 1.0
 """Log-odds of 'none of these': what a change needs to beat."""
 FEW = 5
-"""Candidates up to which their number is not held against each."""
+"""Candidates of like score up to which their number is not held against them."""
 NO_SYMPTOM = 6.0
 """Log-odds of 'none' where no onset was found: there is nothing for a change to have caused."""
 ONCE_UNDER_WAY = timedelta(seconds=90)
@@ -106,9 +106,8 @@ def changes(request: Request, tables: Tables, findings: Findings) -> Iterator[Fi
     rarity = _rarity([m for c in candidates for m in (c.change, *(m for m, _ in c.members))])
     for candidate in candidates:
         _judge(candidate, request, symptom, rarity, marked)
-    # Each of many candidates is less likely from the start: their prior is shared, that of "none" is not.
-    crowd = max(0.0, math.log(len(candidates) / FEW)) if candidates else 0.0
-    scores = [c.score for c in candidates] + [crowd + (NONE if symptom.onset else NO_SYMPTOM)]
+    scores = [c.score for c in candidates]
+    scores.append(_crowd(scores) + (NONE if symptom.onset else NO_SYMPTOM))
     chances = _softmax(scores)
     ranked = sorted(
         zip(candidates, chances, strict=False), key=lambda p: (-p[1], -p[0].change.time.timestamp(), p[0].change.id)
@@ -261,6 +260,17 @@ def _rarity(known: Iterable[Change]) -> Mapping[str, float]:
     counts = Counter(w for words in sets for w in words)
     total = max(len(sets), 2)
     return {w: math.log(total / n) / math.log(total) if n < total else 0.0 for w, n in counts.items()}
+
+
+def _crowd(scores: Sequence[float]) -> float:
+    """Log-odds for 'none' from a crowd of equals: many mediocre candidates must not add up to a cause.
+
+    The effective number of candidates is the inverse Simpson index of their shares; one that stands out makes it 1.
+    """
+    if not scores:
+        return 0.0
+    effective = 1 / sum(share**2 for share in _softmax(scores))
+    return max(0.0, math.log(effective / FEW))
 
 
 def _softmax(scores: Sequence[float]) -> list[float]:

@@ -70,8 +70,8 @@ class Reading:
         selector, found = self._find()
         container = discovery.container_selector(self._request.service)
         pods = self._inventory(discovery.container_matches(container))
-        if not found and not pods:
-            yield self._unknown()
+        if not found:
+            yield self._unknown("request or process" if pods else "request, process or container")
         durations = discovery.durations(found, selector)
         traffic = discovery.traffic(found, selector, durations)
         if found:
@@ -136,11 +136,11 @@ class Reading:
     def _seconds(self) -> int:
         return int(self._whole.length.total_seconds())
 
-    def _unknown(self) -> Gap:
+    def _unknown(self, kinds: str) -> Gap:
         where = f"nothing matches {{{self._selectors[0]}}}"
         if not self._settings.selector:
             where = f"none of the labels {', '.join(families.SERVICE_LABELS)} or pod holds its name"
-        why = f"{self._client.url} has no request, process or container metrics of it: {where}"
+        why = f"{self._client.url} has no {kinds} metrics of it: {where}"
         mend = "set sources.prometheus.selector to the matchers that select it, or name queries under .queries"
         return Gap(NAME, f"series of {self._request.service}", "not_found", why, mend)
 
