@@ -22,7 +22,7 @@ class Delivered:
     document: Mapping[str, Any]
     """The content of evidence.json."""
     folder: Path
-    archive: Path
+    archive: Path | None
     exit_code: int
 
 

@@ -11,11 +11,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from gather_diagnostics import plugins
 from gather_diagnostics.errors import PluginError
-from gather_diagnostics.model import Coverage, Evidence, Finding, Gap, Raw, Request, Rows, Target
+from gather_diagnostics.model import Cause, Coverage, Evidence, Finding, Gap, Raw, Request, Rows, Severity, Target
 from gather_diagnostics.plugins import Collector
 from gather_diagnostics.progress import Progress, Silent, Step
 from gather_diagnostics.tables import TABLES, RowError, to_batch, to_frame
@@ -48,6 +49,8 @@ class _Shelf:
     targets: list[Target] = field(default_factory=list)
     batches: list[tuple[str, pa.RecordBatch]] = field(default_factory=list)
     raws: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    """Of the raws: no raw may have the name of one."""
     gaps: list[Gap] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -229,15 +232,27 @@ class _Reading:
             case Rows(table, rows):
                 yield from self._batches(table, rows)
             case Raw(name, text):
-                path = f"{self.name}/{name}"
-                yield path, hide(text, f"raw/{self.name}")
+                yield self._named(name), hide(text, f"raw/{self.name}")
             case Gap():
+                if item.cause not in get_args(Cause):
+                    raise PluginError(f"{self.name} yielded a Gap of the unknown cause {item.cause!r}")
                 wanted, why, mend = (hide(t, "gap") for t in (item.wanted, item.why, item.mend))
                 yield "", Gap(self.name, wanted, item.cause, why, mend)
             case Target(what, where, because):
                 yield "", Target(*(hide(t, "target") for t in (what, where, because)))
             case _:
                 raise PluginError(f"{self.name} yielded {type(item).__name__}; it may yield Rows, Raw or Gap")
+
+    def _named(self, name: str) -> str:
+        """The path of a Raw below raw/. Raises PluginError for one that could not be written there."""
+        from gather_diagnostics.bundle import is_plain
+
+        path = f"{self.name}/{name}"
+        parents = {str(p) for p in PurePosixPath(path).parents}
+        if not is_plain(path) or parents & self.shelf.raws.keys() or path in self.shelf.folders:
+            raise PluginError(f"{self.name} yielded a Raw that can't be a file: {name!r}")
+        self.shelf.folders |= parents
+        return path
 
     def _batches(self, table: str, rows: Any) -> Iterator[tuple[str, Any]]:
         """One batch; where a row does not fit, the rows one by one, and a gap that names the first misfit."""
@@ -306,7 +321,7 @@ def analyze(evidence: Evidence, on_bug: Callable[[BaseException], None] | None =
             gaps.append(Gap(f"analyzer:{name}", f"the answer to {name!r}", "skipped", why))
             continue
         try:
-            findings[name] = tuple(_run(function, evidence, findings))
+            findings[name] = tuple(_sound(f, evidence) for f in _run(function, evidence, findings))
         except Exception as error:  # noqa: BLE001 - as in _Reading._run
             gaps.append(_bug(f"analyzer:{name}", f"the answer to {name!r}", error))
             if on_bug:
@@ -320,6 +335,17 @@ def _run(function: Any, evidence: Evidence, findings: Mapping[str, tuple[Finding
     if not spec.after:
         return function(evidence.request, seen)  # type: ignore[no-any-return]
     return function(evidence.request, seen, {q: findings.get(q, ()) for q in spec.after})  # type: ignore[no-any-return]
+
+
+def _sound(finding: Finding, evidence: Evidence) -> Finding:
+    """The finding as it is. Raises PluginError for one that could not be shown, or not be traced to its rows."""
+    if not 0 <= finding.confidence <= 1 or finding.severity not in get_args(Severity):
+        raise PluginError(f"finding {finding.id!r}: confidence {finding.confidence}, severity {finding.severity!r}")
+    for support in finding.supports:
+        rows = len(evidence.tables.get(support.table, ()))
+        if not support.rows or not all(0 <= row < rows for row in support.rows):
+            raise PluginError(f"finding {finding.id!r} points to rows that {support.table!r} does not have")
+    return finding
 
 
 def _ordered(gaps: list[Gap]) -> list[tuple[str, Any]]:

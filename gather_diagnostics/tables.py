@@ -163,6 +163,7 @@ def to_batch(table: str, source: str, rows: Sequence[Mapping[str, Any]] | pa.Rec
 
 def _array(table: str, column: Column, values: Any, length: int) -> pa.Array:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     wanted = schema(table).field(column.name).type
     if values is None:
@@ -173,6 +174,8 @@ def _array(table: str, column: Column, values: Any, length: int) -> pa.Array:
         array = values.cast(wanted) if isinstance(values, pa.Array) else pa.array(values, wanted)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise RowError(f"column {column.name!r} of table {table!r}: {error}") from error
+    if column.required and column.type == "float" and pc.any(pc.is_nan(array)).as_py():
+        raise RowError(f"column {column.name!r} of table {table!r} holds NaN: leave such a row out")
     if column.required and array.null_count:
         raise RowError(
             f"column {column.name!r} of table {table!r} is required and is missing in {array.null_count} rows"

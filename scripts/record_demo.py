@@ -67,7 +67,7 @@ class Endpoint:
 
 ENDPOINTS = (
     Endpoint("/api/cart", "GET", 0.50, 0.035, 0.50, 0.003),
-    Endpoint("/api/checkout", "POST", 0.35, 0.160, 0.48, 0.003, breaks=True),
+    Endpoint("/api/checkout", "POST", 0.35, 0.130, 0.45, 0.003, breaks=True),
     Endpoint("/api/health", "GET", 0.15, 0.003, 0.40, 0.0),
 )
 
@@ -101,7 +101,7 @@ def answered(endpoint: Endpoint, time: float, chance: random.Random) -> tuple[st
     broken = severity(time) if endpoint.breaks else 0.0
     if chance.random() < FAILING * broken:
         return "500", 2.0 + chance.expovariate(8)  # waited for a connection, in vain
-    seconds = endpoint.median * (1 + 0.35 * broken) * math.exp(chance.gauss(0, endpoint.spread))
+    seconds = endpoint.median * (1 + 0.45 * broken) * math.exp(chance.gauss(0, endpoint.spread))
     return ("500" if chance.random() < endpoint.stray else "200"), seconds
 
 

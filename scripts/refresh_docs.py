@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Writes the parts of the documents that come from the code: README's help text and docs/SOURCES.md.
 
-    .venv/bin/python scripts/refresh_docs.py            write them
-    .venv/bin/python scripts/refresh_docs.py --check    exit 1 and say which, when one is out of date
+.venv/bin/python scripts/refresh_docs.py            write them
+.venv/bin/python scripts/refresh_docs.py --check    exit 1 and say which, when one is out of date
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ HEAD = """\
 # Sources and their settings
 
 Each source is one collector. Settings stand in `diagnostics.yaml` under `sources.<name>`, or under
-`services.<service>.sources.<name>` for one service alone, which win. All have defaults. `{service}` in a text is replaced
-by the service's name. This page is written by `scripts/refresh_docs.py`.
+`services.<service>.sources.<name>` for one service alone, which win. All have defaults. `{service}` in a text is
+replaced by the service's name. This page is written by `scripts/refresh_docs.py`.
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 
@@ -71,6 +73,16 @@ def is_url_password(match: re.Match[str]) -> bool:
 
 def _is_digest(rest: str) -> bool:
     return bool(_DIGEST.match(rest)) and ":" in rest
+
+
+def is_user_and_password(match: re.Match[str]) -> bool:
+    """Base64 of 'user:password' in printable ASCII."""
+    value = taken(match)
+    try:
+        pair = base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except binascii.Error:
+        return False
+    return b":" in pair and all(32 <= byte < 127 for byte in pair)
 
 
 def is_base64_line(match: re.Match[str]) -> bool:

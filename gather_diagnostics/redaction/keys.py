@@ -10,9 +10,10 @@ from gather_diagnostics.redaction import patterns, values
 
 _KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _LONGEST_PREFIX = 64
-_QUOTE = re.compile(r"(\\{0,15})([\"'`])", re.ASCII)
+_QUOTE = re.compile(r"(?:\[[ \t\r\n]{0,64})?[bBuUrR]{0,2}(\\{0,15})([\"'`])", re.ASCII)
+_BREAK = re.compile(r"\r?\n[ \t]{0,200}", re.ASCII)
 _UNQUOTED = re.compile(r"[^\s\"'`;<]*", re.ASCII)
-_ESCAPE = re.compile(r"\\+(?:[nrt\"'`]|u00[0-9a-fA-F])", re.ASCII)
+_ESCAPE = re.compile(r"\\+(?:[nrt\"'`]|u00[0-9a-fA-F])|%26", re.ASCII)
 _NEXT_PAIR = re.compile(r"[&,][^=:&,\s\"']{1,64}[=:]", re.ASCII)
 _BLOCK = re.compile(r"[|>][+-]?[ \t]{0,8}\r?\n", re.ASCII)
 _BLANKS = (" ", "\t")
@@ -20,7 +21,7 @@ _WORDS_AHEAD = re.compile(r"[ \t]{1,8}[A-Za-z0-9]", re.ASCII)
 _CODE_GOES_ON = re.compile(r"[ \t]{1,4}[+%]|,[ \t]|\)[;:]?(?:$|[\r\n])", re.ASCII)
 """Behind the closing quote of 'password: ' in a program's source."""
 
-_ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "pass"})
+_ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "pass", "pw"})
 _STRONG_TOKENS = re.compile(
     r"(?:access|refresh|auth|api|id|session|bearer|security|bot|user|csrf|xsrf|oauth2?|jwt|personal|deploy|registry"
     r"|vault|github|gitlab|slack|npm|pypi|account|client|private|sas|db|admin)[_.-]?$",
@@ -103,8 +104,8 @@ def _is_strong(key: Key) -> bool:
 
 
 def _is_word(name: str, start: int) -> bool:
-    """'auth', 'pass' and 'pwd' end many other words: 'oauth', 'bypass'. They count as words of their own only."""
-    if start == 0 or name[start:].lower() not in ("auth", "pass", "pwd"):
+    """'auth', 'pass' and 'pw' end many other words: 'oauth', 'bypass'. They count as words of their own only."""
+    if start == 0 or name[start:].lower() not in ("auth", "pass", "pwd", "pw"):
         return True
     return name[start - 1] in "_.-" or (name[start - 1].islower() and name[start].isupper())
 
@@ -137,7 +138,10 @@ def _assigned(text: str, opener: re.Match[str], key: Key) -> Span | None:
     lead = opener[0][len(opener["word"]) :]
     is_spaced = opener["sep"] in ("=", ":=", "==") and lead.startswith(_BLANKS) and lead.endswith(_BLANKS)
     is_prose = opener["sep"] == ":" and not opener["quote"] and lead.endswith(_BLANKS)
-    found = _value(text, opener.end(), key, prose=is_prose, spaced=is_spaced)
+    # Pretty-printed JSON may break the line here; a YAML key without a value goes on with another key.
+    line_break = _BREAK.match(text, opener.end()) if opener["quote"] else None
+    at = line_break.end() if line_break else opener.end()
+    found = _value(text, at, key, prose=is_prose, spaced=is_spaced)
     if found and opener["sep"] == ":" and _is_bare_number(text, opener, found):
         return found._replace(wrap=opener["quote"])
     return found
@@ -253,5 +257,18 @@ def _listed(text: str, opener: re.Match[str], key: Key) -> Span | None:
             return None
         found = _value(text, opener.end(), key, prose=False)
         return found if found and any(c.isdigit() for c in text[found.start : found.end]) else None
-    is_sql = key.name.lower() == "password" and not opener["quote"] and text.startswith("'", opener.end())
-    return _value(text, opener.end(), key, prose=False) if is_sql else None
+    if opener["quote"] or not key.word.startswith(("passw", "passphrase")):
+        return None
+    if text.startswith("'", opener.end()):
+        return _value(text, opener.end(), key, prose=False)
+    return _said(text, opener, key)
+
+
+def _said(text: str, opener: re.Match[str], key: Key) -> Span | None:
+    """'the password is VALUE', `machine HOST login USER password VALUE`: only what looks like a secret."""
+    said = patterns.SAID.match(text, opener.end())
+    start, end = _bare(text, said.end() if said else opener.end())
+    value = text[start:end].rstrip(".:!?")
+    judged = context(key, prose=True)
+    is_secret = values.is_word_with_digits(value) and values.is_secret(value, judged)
+    return Span(start, start + len(value), kind(key.word)) if is_secret else None

@@ -17,7 +17,7 @@ from gather_diagnostics.redaction import checks
 
 KINDS_OF_WORD = {
     "passw": "password",
-    "pwd": "password",
+    "pw": "password",
     "passphrase": "passphrase",
     "pass": "password",
     "apikey": "api-key",
@@ -35,7 +35,8 @@ OTHER_KEY_KIND = "secret-key"
 """Kind of account keys, signing keys, ... : words that KINDS_OF_WORD does not tell apart."""
 
 WORD = (
-    r"passw(?:or)?d|passphrase|pass|pwd|client[-_. ]?secret|secret[-_. ]?(?:access[-_. ]?)?key|secret|token"
+    r"passw(?:or[dt]|d)s?|passphrase|passcode|pass|pwd?|token"
+    r"|client[-_. ]?secret|secret[-_. ]?(?:access[-_. ]?)?key(?:[-_]base)?|secret"
     r"|(?:api|access|private|account|encryption|signing|master|shared|storage|auth)[-_. ]?key"
     r"|credentials?|auth|jsessionid|phpsessid"
 )
@@ -44,7 +45,7 @@ WORD = (
 _QUOTES = r"[\\\"'`\]]{0,9}"
 OPENER = re.compile(
     rf"(?P<word>(?i:{WORD}))(?P<quote>{_QUOTES})"
-    r"(?:[ \t]{0,32}(?P<sep>=>|:=|={1,2}|:)[ \t]{0,64}|(?P<gap>,[ \t]{0,32}|[ \t]{1,32})|(?P<tag>>))",
+    r"(?:[ \t]{0,32}(?P<sep>=>|:=|={1,2}|:|%3[dD])[ \t]{0,64}|(?P<gap>,[ \t]{0,32}|[ \t]{1,32})|(?P<tag>>))",
     re.ASCII,
 )
 """A key's last word and what leads to its value: an assignment, a flag's blank, a list's comma, or a tag's end."""
@@ -55,6 +56,9 @@ PAIR = re.compile(
     re.ASCII,
 )
 """{"name": "DB_PASSWORD", "value": ...} as Kubernetes, ECS and tags have it, in JSON or YAML."""
+
+SAID = re.compile(r"(?:(?i:is|was)[ \t]{1,8})?", re.ASCII)
+"""'the password is VALUE'"""
 
 COOKIE = re.compile(
     r"\b(?P<set>(?i:set[-_]))?(?i:cookie)" + _QUOTES + r"[ \t]{0,8}[:=][ \t]{0,8}[\\\"'`\[]{0,9}", re.ASCII
@@ -70,7 +74,8 @@ PEM_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
 PEM_END = "-----END "
 
 _KEY_NEEDS = (
-    rf"(?i:{WORD})[\\\"'`\]]*(?:[ \t]*[=:]|,|>|[ \t]+')",
+    rf"(?i:{WORD})[\\\"'`\]]*(?:[ \t]*(?:[=:]|%3[dD])|,|>|[ \t]+')",
+    r"(?i:passw(?:or[dt]|d)|passphrase)[ \t]+(?:(?i:is|was)[ \t]+)?[^\s]*[0-9]",
     rf"-(?:[A-Za-z0-9_.-]*)(?i:{WORD})[\\\"'`]*[ \t]",
     r"(?i:cookie)[\\\"'`\]]*[ \t]*[:=]",
     rf"(?i:{WORD}|authorization|cookie)[\\\"'`]*,?(?:\s|\\n)*[\\\"'`]*(?i:value)[\\\"'`\]]*[ \t]*[:=]",
@@ -209,6 +214,13 @@ RULES: tuple[Rule, ...] = (
         ("bearer",),
         r"(?i:bearer)[ \t]",
         checks.has_letter_and_digit,
+    ),
+    Rule(  # RFC 7617, without its header's name
+        "authorization",
+        r"\b(?i:basic)[ \t]{1,8}(?P<secret>[A-Za-z0-9+/]{8,1024}={0,2})",
+        ("basic",),
+        r"(?i:basic)[ \t]+[A-Za-z0-9+/]{8}",
+        checks.is_user_and_password,
     ),
     Rule(
         "url-password",

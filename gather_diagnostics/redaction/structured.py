@@ -36,7 +36,7 @@ def _walk(value: Any, hide: Hide, replace: Replace, key: str = "") -> Any:
         case int():
             return _number(value, hide, replace, key)
         case Mapping():
-            return {hide(str(k)): _walk(v, hide, replace, _key_of(value, str(k))) for k, v in value.items()}
+            return {hide(str(k)): _walk(v, hide, replace, _key_of(value, str(k), key)) for k, v in value.items()}
         case Sequence():
             return [_walk(v, hide, replace, flag or key) for v, flag in zip(value, _flags(value), strict=True)]
     return value
@@ -64,11 +64,12 @@ def _kind_under(key: str, value: str) -> str:
     return keys.kind(named.word) if values.is_secret(value, keys.context(named, quoted=True)) else ""
 
 
-def _key_of(parent: Mapping[str, Any], key: str) -> str:
-    """The key a value stands under; for {"name": N, "value": V}, as Kubernetes and ECS have it, N."""
+def _key_of(parent: Mapping[str, Any], key: str, above: str) -> str:
+    """The key a value stands under; for {"name": N, "value": V}, as Kubernetes and ECS have it, N; for a lone
+    {"value": V} the key above it."""
     if key.lower() != "value":
         return key
-    name = next((v for k, v in parent.items() if k.lower() in ("name", "key")), key)
+    name = next((v for k, v in parent.items() if k.lower() in ("name", "key")), above)
     return name if isinstance(name, str) else key
 
 

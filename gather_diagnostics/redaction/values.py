@@ -45,7 +45,7 @@ _STATES = frozenset(
 )
 
 _MASKS = re.compile(
-    r"[*xX•.#_?-]+|<[^<>]{0,200}>?|\[[A-Za-z _:-]{0,60}\]?|\([a-z ]{0,60}\)|\{\{.{0,400}|\{\w{0,60}\}|\$[0-9]?"
+    r"[*xX•.#_?-]+|<[^<>]{0,200}>?|\[[A-Za-z _:-]{0,60}\]?|\([a-z ]{0,60}\)>?|\{\{.{0,400}|\{\w{0,60}\}|\$[0-9]?"
     r"|\$[{(].{0,400}|\$[A-Z_][A-Z0-9_]{0,100}|%[A-Z_]{1,100}%|%(?:\(\w{1,60}\))?[sdrvq]|:[a-z_]{1,60}|#\{.{0,400}",
     re.ASCII,
 )
@@ -72,6 +72,7 @@ _OBJECTS = re.compile(
     r"0x[0-9a-f]{1,16}|[0-9a-f]{1,8}|[0-9]{1,11}|[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?::[0-9]{1,5})?", re.ASCII
 )
 _TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9+/=_.~%:!#$^&*|-]{8,}", re.ASCII)
+_ALGORITHMS = re.compile(r"(?i:sha-?[0-9]|md5|bcrypt|argon2|pbkdf2|aes|rsa|v[0-9]|[0-9]{4}-)", re.ASCII)
 _PUNCTUATION = ",.;:!?)]}"
 
 
@@ -85,6 +86,12 @@ def is_secret(value: str, context: Context) -> bool:
     if context.strength == "weak":
         return _is_like_secret(bare, context)
     return not (context.prose and _is_prose(bare, context))
+
+
+def is_word_with_digits(value: str) -> bool:
+    """Looks like a password in the middle of prose, where nothing but a blank leads to it."""
+    has_both = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
+    return has_both and bool(_TOKEN_CHARACTERS.fullmatch(value)) and not (_is_name(value) or _ALGORITHMS.match(value))
 
 
 def _is_plain(value: str, context: Context) -> bool:
@@ -108,7 +115,7 @@ def _is_code(value: str, context: Context) -> bool:
     bare = value.rstrip(",;)")
     if bare.casefold() in (context.key.casefold(), context.word) or _CODE_ROOTS.fullmatch(value):
         return True
-    if "()" in value or value.endswith("("):
+    if "()" in value or value.endswith(("(", "[")):
         return bool(_CALLS.fullmatch(value))
     if not (context.spaced or context.prose):
         return False

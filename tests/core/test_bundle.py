@@ -750,6 +750,11 @@ def test_what_is_no_bundle_is_refused(tmp_path: Path, what: str) -> None:
 # --- Parquet by an enemy
 
 
+def no_utf8(rows: int) -> pa.Array:
+    lengths, text = np.arange(rows + 1, dtype=np.int32), b"\xff" * rows
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(lengths), pa.py_buffer(text))
+
+
 def replaced(table: pa.Table, column: str, values: Any) -> pa.Table:
     return table.set_column(table.schema.get_field_index(column), column, values)
 
@@ -760,6 +765,7 @@ def changed_logs(folder: Path, change: Callable[[pa.Table], pa.Table]) -> None:
 
 
 MALFORMED: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
+    "text": (lambda t: replaced(t, "level", no_utf8(len(t))), "Invalid UTF8"),
     "type": (lambda t: replaced(t, "level", pa.array([1] * len(t))), "'level' is int64, not string"),
     "zone": (lambda t: replaced(t, "time", t["time"].cast(pa.timestamp("us"))), "'time' is timestamp"),
     "unknown": (lambda t: t.append_column("evil", t["level"]), "has a column 'evil'"),
@@ -779,6 +785,16 @@ def test_a_table_that_does_not_fit_is_refused(written: Written, case: str) -> No
     change, why = MALFORMED[case]
     changed_logs(written.folder, change)
     with pytest.raises(BundleError, match=re.escape(why)):
+        read(written.folder)
+
+
+def test_a_flipped_bit_in_a_page_is_found_while_reading(written: Written) -> None:
+    path = written.folder / "tables/metrics.parquet"
+    column = pq.read_metadata(path).row_group(0).column(schema("metrics").names.index("value"))
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(BundleError, match=r"tables/metrics\.parquet can't be read: .*CRC"):
         read(written.folder)
 
 

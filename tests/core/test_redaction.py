@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import pickle
 import random
@@ -126,6 +127,8 @@ ORDINARY = (
     "token := parseToken(header)",
     "def login(user: str, password: str) -> None:",
     'raise ValueError("password: " + reason)',
+    "connect(user=user, password=parts['password'])",
+    "BasicAuth username=b'user' password=(redacted)>",
     "if token == nil {",
     "PWD=/home/shop/app",
     "PASSWORD=*****",
@@ -150,6 +153,8 @@ ORDINARY = (
     "git@github.com:shop/checkout.git and ssh://git@github.com/shop/checkout.git",
     "jane@example.com from 10.1.2.3",
     '["username","password","email"]',
+    "password rotated at 2026-03-14, hashed with password sha256 and password 10ms later",
+    "Basic authentication and basic 12345678 checks",
     "SELECT password, token FROM users WHERE token = $1",
     "data:image/png is 12 bytes; eyJ is how a token begins",
 )
@@ -174,6 +179,7 @@ FORMS = (
     "DB_PASS={}",
     "invalid password: {} given",
     "password is set:\npassword: {}",
+    "password=/var/{}/lib",
     "spring.datasource.password={}",
     "- name: DB_PASSWORD\n  value: {}\n- name: PORT\n  value: 80",
     '["--password", "{}"]',
@@ -200,6 +206,18 @@ FORMS = (
     "authorization [Bearer {}abcdefgh1234567890]",
     "?access_token={}&page=1",
     r"https:\/\/user:{}@host\/",
+    '{{"password":\n   "{}"}}',
+    '{{"X-Api-Key": ["{}"], "port": [80]}}',
+    "q=password%3D{}%26page%3D1",
+    "{{u'password': u'{}'}}",
+    "Config(password=b'{}', user=1)",
+    "machine example.com login shop password {}",
+    "the password is {}.",
+    "secret_key_base: {}",
+    "pw={}&user=shop",
+    "headers: map[Authorization:[Bearer {0}abc1] Cookie:[sid={0}] X-Api-Key:[{0}]]",
+    '<add key="Password" value="{}"/>',
+    "define('DB_PASSWORD', '{}');",
 )
 
 
@@ -211,10 +229,50 @@ def test_passwords_of_people(form: str) -> None:
     assert "[redacted:" in shown
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"env": [{"Name": "DB_PASSWORD", "Value": HIDDEN}]},
+        {"secret": {"value": f"{HIDDEN}abcdef"}},
+        {"Authorization": [f"Bearer {HIDDEN}"]},
+        {"args": ["--verbose", "--password", HIDDEN]},
+        {"password": [HIDDEN, "x" * 3]},
+        {"body": f"password: {HIDDEN}\nuser: bob"},
+        {"set-cookie": f"sid={HIDDEN}; Path=/"},
+        {f"password={HIDDEN}": 1},
+    ],
+)
+def test_keys_of_json_columns(labels: dict[str, Any]) -> None:
+    shown = Redactor().batch("logs", log_batch(["x"], labels=labels)).column("labels")[0].as_py()
+
+    assert HIDDEN not in shown
+    assert json.loads(shown)
+
+
+def test_basic_credentials_without_their_header() -> None:
+    pair = base64.b64encode(f"shop:{HIDDEN}".encode()).decode()
+
+    assert pair not in Redactor().text(f"sent Basic {pair} upstream", "x")
+
+
 def test_a_password_in_a_url_goes_and_the_user_stays() -> None:
     shown = Redactor().text(f"GET https://shop:{HIDDEN}@db.internal:5432/x?y=1 200", "x")
 
     assert re.fullmatch(r"GET https://shop:\[redacted:url-password:\w{8}\]@db\.internal:5432/x\?y=1 200", shown)
+
+
+def test_a_quotation_that_was_cut_ends_with_the_one_around_it() -> None:
+    shown = Redactor().text('{"m":"password=\\"' + HIDDEN + '","x":"visible"}', "x")
+
+    assert json.loads(shown)["x"] == "visible"
+    assert HIDDEN not in shown
+
+
+def test_undecodable_bytes_are_no_obstacle() -> None:
+    redactor = Redactor()
+
+    assert HIDDEN not in redactor.text(f"\ud800 password={HIDDEN}\udc80", "x")
+    assert redactor.report == {"password": {"x": 1}}
 
 
 def test_a_number_in_json_text_becomes_a_string() -> None:
@@ -443,7 +501,7 @@ def test_the_prefilter_is_a_necessary_condition(text: str) -> None:
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda c: st.lists(c) | st.dictionaries(TEXTS, c))
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_json_columns_stay_json(value: Any) -> None:
     shown = SHARED.batch("logs", log_batch(["x"], labels={"password": value, "v": value})).column("labels")[0].as_py()
     again = SHARED.batch("logs", log_batch(["x"], labels=json.loads(shown))).column("labels")[0].as_py()

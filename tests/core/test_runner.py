@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from gather_diagnostics import Evidence, Finding, Gap, Raw, Request, Rows, Target, analyzer, plugins, runner
+from gather_diagnostics import Evidence, Finding, Gap, Raw, Request, Rows, Support, Target, analyzer, plugins, runner
 from gather_diagnostics.errors import PluginError
 
 
@@ -136,7 +136,10 @@ def test_a_row_that_does_not_fit_is_named_and_the_rest_stays(make_request) -> No
     assert "'level'" in collected.gaps[0].why
 
 
-@pytest.mark.parametrize("item", ["text", Rows("nonsense", [{"a": 1}])])
+@pytest.mark.parametrize(
+    "item",
+    ["text", Rows("nonsense", [{"a": 1}]), Raw("../up", ""), Raw("/abs", ""), Raw("", ""), Gap("x", "y", "bad", "z")],
+)
 def test_a_plug_in_that_breaks_its_contract_is_at_fault(make_request, item: Any) -> None:
     collected = run(make_request(), toy=collector(lambda request: iter([item])))
     assert collected.gaps[0].cause == "failed"
@@ -241,6 +244,36 @@ def test_an_analyzer_that_raises_is_a_gap_and_the_rest_goes_on(make_request, ana
     assert [f.id for f in result.findings] == ["fine"]
     assert result.gaps[0].cause == "failed"
     assert runner.analyze(result).gaps == result.gaps, "analysing twice does not pile up gaps"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"confidence": float("nan")},
+        {"confidence": 1.5},
+        {"severity": "horrible"},
+        {"supports": (Support("logs", (3,)),)},
+        {"supports": (Support("logs", ()),)},
+        {"supports": (Support("nowhere", (0,)),)},
+    ],
+)
+def test_a_finding_that_cannot_be_traced_is_refused(make_request, analyzers, wrong) -> None:
+    import pandas as pd
+
+    @analyzer(needs=())
+    def bad(request: Request, tables: Any) -> Iterator[Finding]:
+        yield Finding(**{"id": "bad", "question": "bad", "headline": "bad.", "confidence": 0.5} | wrong)
+
+    analyzers(bad=bad)
+    result = runner.analyze(evidence(make_request(), logs=pd.DataFrame({"a": [1, 2]})))
+    assert result.findings == ()
+    assert result.gaps[0].cause == "failed"
+
+
+def test_raws_that_collide_are_refused(make_request) -> None:
+    collected = run(make_request(), toy=collector(lambda request: iter([Raw("a", "1"), Raw("a/b", "2")])))
+    assert collected.raws == {"toy/a": "1"}
+    assert collected.gaps[0].cause == "failed"
 
 
 def test_analyzers_that_wait_for_each_other_are_named(make_request, analyzers) -> None:

@@ -42,6 +42,7 @@ def test_other_zones_become_utc() -> None:
         ("changes", CHANGE | {"time": AT.replace(tzinfo=None)}, "timezone-aware"),
         ("changes", CHANGE | {"summary": 3}, "takes text"),
         ("metrics", {"time": AT, "ref": "r", "metric": "m", "stat": "p50", "unit": "s", "value": "x"}, "'value'"),
+        ("metrics", {"time": AT, "ref": "r", "metric": "m", "stat": "p50", "unit": "s", "value": float("nan")}, "NaN"),
     ],
 )
 def test_misfits_name_table_and_column(table: str, row: dict[str, object], words: str) -> None:
