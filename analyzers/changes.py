@@ -356,9 +356,7 @@ def _reason(candidate: Candidate) -> str:
 
 
 def _name(change: Change) -> str:
-    # A deploy's summary says itself that it is one.
-    kind = "" if change.summary.startswith(f"{change.kind} ") else f"{change.kind} "
-    return f"{kind}“{change.summary[:100]}”" + (f" by {change.author}" if change.author else "")
+    return f"{change.kind} “{change.summary[:100]}”" + (f" by {change.author}" if change.author else "")
 
 
 def _short(change: Change) -> str:

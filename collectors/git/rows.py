@@ -164,7 +164,7 @@ def _deploy_summary(marker: Marker, carried: Carried) -> str:
         count = _counted(len(carried.commits))
     first = marker.message.partition("\n")[0].strip()
     said = f": {first}" if first and first != marker.name else ""
-    return one_line(f"deploy {marker.name.removeprefix('refs/')} ({count}){said}")
+    return one_line(f"{marker.name.removeprefix('refs/')} ({count}){said}")
 
 
 def _counted(number: int) -> str:

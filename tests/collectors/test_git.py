@@ -377,7 +377,7 @@ def test_annotated_tags(world: World, make_request: Any, now: datetime) -> None:
     assert (row["id"], row["time"]) == ("git:tag:v1.10.0", now - HOUR), "the tag's own date"
     assert (row["revision"], row["previous"]) == (newer, first)
     assert row["author"] == "Ada <ada@example.com>"
-    assert row["summary"] == "deploy v1.10.0 (2 commits): Autumn release"
+    assert row["summary"] == "v1.10.0 (2 commits): Autumn release"
     details = row["details"]
     assert details["commits"] == [newer, older]
     assert (details["previous_tag"], details["time_is"]) == ("v1.9.0", "tagger")
@@ -420,7 +420,7 @@ def test_commits_that_a_deploy_carried_through_a_merge(world: World, make_reques
     world.tag("v2", now - HOUR)
     (row,) = read(make_request(), world.folder).of("deploy")
     assert row["details"]["commits"] == [side]
-    assert row["summary"] == "deploy v2 (1 commit)"
+    assert row["summary"] == "v2 (1 commit)"
 
 
 def test_a_rollback_says_what_it_takes_back(world: World, make_request: Any, now: datetime) -> None:

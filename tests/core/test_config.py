@@ -43,7 +43,8 @@ def write(tmp_path: Path):
 def test_service_settings_win_over_general_ones(write) -> None:
     read = config.read(
         write(
-            "sources:\n  toy: {limit: 5, folder: a}\nservices:\n  shop:\n    sources:\n      toy: {limit: 9}\n  other: {}\n"
+            "sources:\n  toy: {limit: 5, folder: a}\n"
+            "services:\n  shop:\n    sources:\n      toy: {limit: 9}\n  other: {}\n"
         )
     )
     assert read.collector(Toy, "shop").settings.limit == 9
