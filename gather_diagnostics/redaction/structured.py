@@ -38,8 +38,14 @@ def _walk(value: Any, hide: Hide, replace: Replace, key: str = "") -> Any:
         case Mapping():
             return {hide(str(k)): _walk(v, hide, replace, _key_of(value, str(k), key)) for k, v in value.items()}
         case Sequence():
-            return [_walk(v, hide, replace, flag or key) for v, flag in zip(value, _flags(value), strict=True)]
+            return [_element(v, hide, replace, flag, key) for v, flag in zip(value, _flags(value), strict=True)]
     return value
+
+
+def _element(value: Any, hide: Hide, replace: Replace, flag: str, key: str) -> Any:
+    """An element of a list is secret under the flag before it, or under the key that the list stands under."""
+    shown = _walk(value, hide, replace, flag) if flag else value
+    return _walk(value, hide, replace, key) if shown == value else shown
 
 
 def _string(value: str, hide: Hide, replace: Replace, key: str) -> str:

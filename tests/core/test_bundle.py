@@ -126,9 +126,10 @@ def test_equal_evidence_makes_equal_bytes(evidence: Evidence, now: datetime, tmp
 
 
 def test_a_value_that_is_not_a_number_does_not_cost_the_bundle(now: datetime, tmp_path: Path) -> None:
-    row = {"time": now, "ref": "up", "metric": "latency", "stat": "p95", "unit": "s", "value": math.nan}
-    evidence = replace(sample_evidence(now), tables={"metrics": to_frame("metrics", [to_batch("metrics", "p", [row])])})
-    assert math.isnan(read(write(evidence, {}, tmp_path).folder).tables["metrics"]["value"][0])
+    row = {"time": now, "ref": "up", "metric": "latency", "stat": "p95", "unit": "s", "value": 1.0}
+    frame = to_frame("metrics", [to_batch("metrics", "p", [row])]).assign(value=math.nan)
+    written = write(replace(sample_evidence(now), tables={"metrics": frame}), {}, tmp_path)
+    assert math.isnan(read(written.folder).tables["metrics"]["value"][0])
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame({"time": [1]}), pd.DataFrame()])

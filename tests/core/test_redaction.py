@@ -130,7 +130,7 @@ ORDINARY = (
     "connect(user=user, password=parts['password'])",
     "BasicAuth username=b'user' password=(redacted)>",
     "if token == nil {",
-    "PWD=/home/shop/app",
+    "PWD=/srv/shop/app",
     "PASSWORD=*****",
     "password: <redacted>",
     "password=[FILTERED]",
@@ -501,6 +501,7 @@ def test_the_prefilter_is_a_necessary_condition(text: str) -> None:
 @given(
     st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda c: st.lists(c) | st.dictionaries(TEXTS, c))
 )
+@example(["--pwdtoken", "token"])
 @settings(max_examples=80, deadline=None)
 def test_json_columns_stay_json(value: Any) -> None:
     shown = SHARED.batch("logs", log_batch(["x"], labels={"password": value, "v": value})).column("labels")[0].as_py()
