@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SHELL_SCRIPTS = ("setup", "demo", "test", "lint", "check", "lock", "debian_packages", "fetch_test_servers")
+SHELL_SCRIPTS = ("setup", "demo", "test", "lint", "check", "lock", "debian_packages", "fetch_test_servers", "pictures")
 
 # Stands for .venv/bin/python and pip: writes its arguments down, answers like a Python that has everything.
 FAKE_PYTHON = """#!/bin/sh

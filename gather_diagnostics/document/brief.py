@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gather_diagnostics.document.clock import clock, date_clock, local
+from gather_diagnostics.document.escaping import cut
 
 View = Mapping[str, Any]
 
@@ -197,3 +198,9 @@ def evidence_links(document: View, supports: Sequence[View], most: int = 3) -> l
     pairs = ((s["table"], row) for s in supports for row in s["rows"])
     unique = dict.fromkeys(pair for pair in pairs if pair in quoted)
     return [(f"{table}-{row}", f"{table} {row}") for table, row in list(unique)[:most]]
+
+
+def error_words(pattern: View) -> str:
+    """'“no connection from pool <*>”: 1,647 lines, 0 in the baseline'."""
+    template = cut(pattern["template"], 100)
+    return f"“{template}”: {pattern['incident']:,} lines, {pattern['baseline']:,} in the baseline"

@@ -89,6 +89,8 @@ def _lines(document: View) -> Iterator[Line]:
     yield "Service", f"{cut(document['service'], 40)}, {date_clock(document['asked'])} UTC", "bold", 1
     yield "Read", _sources(document), "", 2
     yield "Broken", brief.what(document), "bold", 4
+    if document["log_patterns"]:
+        yield "Errors", brief.error_words(document["log_patterns"][0]), "", 2
     yield "Since", brief.since(document), "", 2
     yield "How bad", brief.how_bad(document), STYLES.get(document["severity"]["proposed"], ""), 1
     yield "Trend", brief.trend(document), "", 1
