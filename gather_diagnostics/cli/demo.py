@@ -14,7 +14,7 @@ from gather_diagnostics.cli.options import on_bug, output_options, show
 def demo(*, out: Path, format_: str, quiet: bool, debug: bool) -> int:
     """Play a staged incident through the real collectors, and end by saying which change was planted."""
     from gather_diagnostics import pipeline, plugins, progress, runner
-    from gather_diagnostics.cli.gather import build_request
+    from gather_diagnostics.cli.asking import build_request
     from gather_diagnostics.demo import play
     from gather_diagnostics.demo.story import SERVICE
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gather_diagnostics.cli.asking import build_request, choose_sources
 from gather_diagnostics.cli.options import config_option, debug_option, load_config
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 def sources(*, service: str, names: tuple[str, ...], format_: str, config_path: Path | None, debug: bool) -> int:
     """List what was found and would be used, and why; ask each source one cheap question."""
     from gather_diagnostics import runner
-    from gather_diagnostics.cli.gather import build_request, choose_sources
 
     config = load_config(config_path)
     if not service:

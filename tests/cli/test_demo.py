@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from gather_diagnostics import pipeline, runner
-from gather_diagnostics.cli.gather import build_request
+from gather_diagnostics.cli.asking import build_request
 from gather_diagnostics.demo import play
 from gather_diagnostics.demo.story import HISTORY, HISTORY_DEPLOYS, HOME, SERVICE, STORY, Commit, Deploy, Story
 from gather_diagnostics.document import view

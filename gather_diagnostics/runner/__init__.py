@@ -1,0 +1,9 @@
+"""Runs collectors side by side, each against its deadline, then the analyzers.
+
+Whatever goes wrong inside a plug-in becomes a Gap. This room is the one place that may catch everything.
+"""
+
+from gather_diagnostics.runner.analyzing import analyze
+from gather_diagnostics.runner.collecting import Collected, Source, Survey, collect, load_sources, survey
+
+__all__ = ["Collected", "Source", "Survey", "analyze", "collect", "load_sources", "survey"]

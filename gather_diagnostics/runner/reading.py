@@ -1,0 +1,210 @@
+"""One source, read in a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Protocol, get_args
+
+from gather_diagnostics.errors import PluginError
+from gather_diagnostics.model import Cause, Coverage, Gap, Raw, Request, Rows, Target
+from gather_diagnostics.progress import Progress, Step
+from gather_diagnostics.runner.faults import bug
+from gather_diagnostics.tables import TABLES, RowError, to_batch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from gather_diagnostics.redaction import Redactor
+
+
+class Readable(Protocol):
+    """The part of a collector that reading takes."""
+
+    def plan(self, request: Request) -> Iterable[Target | Gap]: ...
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]: ...
+
+
+_LOST: frozenset[str] = frozenset({"unreachable", "denied", "timeout", "not_found", "failed", "invalid", "throttled"})
+
+
+@dataclass
+class Shelf:
+    """What has come from one source so far. The source's thread writes, the main thread reads when it is done."""
+
+    targets: list[Target] = field(default_factory=list)
+    batches: list[tuple[str, pa.RecordBatch]] = field(default_factory=list)
+    raws: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    """Of the raws: no raw may have the name of one."""
+    gaps: list[Gap] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def step(self, status: str) -> Step:
+        return Step(sum(self.rows.values()), len(self.gaps), self.seconds, status)
+
+
+class Reading:
+    """One source being read in a thread of its own.
+
+    The thread is a daemon: a call that blocks past the deadline is left behind and can't hold the process.
+    Once `stop` took the shelf away, whatever the thread still yields goes nowhere.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Readable | Gap,
+        request: Request,
+        redactor: Redactor,
+        progress: Progress,
+        on_bug: Callable[[BaseException], None] | None,
+    ) -> None:
+        self.name = name
+        self.shelf = Shelf()
+        self.progress = progress
+        self.told = False
+        """Whether progress was told how it ended."""
+        self._source = source
+        self._request = request
+        self._redactor = redactor
+        self._on_bug = on_bug
+        self._lock = threading.Lock()
+        self._open = True
+        self._finished = False
+        self._started = time.monotonic()
+
+    def start(self, done: queue.SimpleQueue[Reading]) -> None:
+        threading.Thread(target=self._run, args=(done,), name=f"collect-{self.name}", daemon=True).start()
+
+    def stop(self, interrupted: bool) -> None:
+        with self._lock:
+            self._open = False
+            if self._finished:
+                return
+            seconds = self.shelf.seconds = time.monotonic() - self._started
+            if interrupted:
+                gap = Gap(self.name, "the rest of the source", "interrupted", f"interrupted after {seconds:.1f} s")
+            else:
+                why = f"it had not finished after {seconds:.1f} s; what came until then is kept"
+                gap = Gap(self.name, "the rest of the source", "timeout", why, "allow more time with --deadline")
+            self.shelf.gaps.append(gap)
+
+    def coverage(self, *, asked: bool) -> Coverage:
+        shelf = self.shelf
+        lost = any(g.cause in _LOST for g in shelf.gaps)
+        if not shelf.targets and not lost and not asked:
+            status = "not_used"
+        elif not shelf.gaps:
+            status = "complete"
+        elif (lost or not shelf.targets) and not shelf.rows:
+            status = "failed"
+        else:
+            status = "partial"
+        return Coverage(self.name, tuple(shelf.targets), dict(shelf.rows), round(shelf.seconds, 3), status)  # type: ignore[arg-type]
+
+    def _run(self, done: queue.SimpleQueue[Reading]) -> None:
+        try:
+            self._read()
+        except Exception as error:  # noqa: BLE001 - a plug-in's bug is a gap, here and nowhere else
+            self._put(bug(self.name, "the rest of the source", error))
+            if self._on_bug:
+                self._on_bug(error)
+        with self._lock:
+            self._finished = self._open
+            self.shelf.seconds = time.monotonic() - self._started
+        done.put(self)
+
+    def _read(self) -> None:
+        if isinstance(self._source, Gap):
+            self._put(self._source)
+            return
+        for planned in self._source.plan(self._request):
+            self._put(planned)
+        if self.shelf.targets:
+            self.progress.step(self.name, self.shelf.step("reading"))
+            items = self._source.collect(self._request)
+            for item in items:
+                if not self._put(item):
+                    _close(items)
+                    return
+
+    def _put(self, item: Target | Rows | Raw | Gap) -> bool:
+        """Redact and shelve one item. False once nobody waits for it any more."""
+        prepared = list(self._prepared(item))
+        with self._lock:
+            if self._open:
+                for table, value in prepared:
+                    self._shelve(table, value)
+        if self._open and isinstance(item, Rows):
+            self.shelf.seconds = time.monotonic() - self._started
+            self.progress.step(self.name, self.shelf.step("reading"))
+        return self._open
+
+    def _prepared(self, item: Target | Rows | Raw | Gap) -> Iterator[tuple[str, Any]]:
+        hide = self._redactor.text
+        match item:
+            case Rows(table, rows):
+                yield from self._batches(table, rows)
+            case Raw(name, text):
+                yield self._named(name), hide(text, f"raw/{self.name}")
+            case Gap():
+                if item.cause not in get_args(Cause):
+                    raise PluginError(f"{self.name} yielded a Gap of the unknown cause {item.cause!r}")
+                wanted, why, mend = (hide(t, "gap") for t in (item.wanted, item.why, item.mend))
+                yield "", Gap(self.name, wanted, item.cause, why, mend)
+            case Target(what, where, because):
+                yield "", Target(*(hide(t, "target") for t in (what, where, because)))
+            case _:
+                raise PluginError(f"{self.name} yielded {type(item).__name__}; it may yield Rows, Raw or Gap")
+
+    def _named(self, name: str) -> str:
+        """The path of a Raw below raw/. Raises PluginError for one that could not be written there."""
+        from gather_diagnostics.bundle import is_plain
+
+        path = f"{self.name}/{name}"
+        parents = {str(p) for p in PurePosixPath(path).parents}
+        if not is_plain(path) or parents & self.shelf.raws.keys() or path in self.shelf.folders:
+            raise PluginError(f"{self.name} yielded a Raw that can't be a file: {name!r}")
+        self.shelf.folders |= parents
+        return path
+
+    def _batches(self, table: str, rows: Any) -> Iterator[tuple[str, Any]]:
+        """One batch; where a row does not fit, the rows one by one, and a gap that names the first misfit."""
+        try:
+            yield table, self._redactor.batch(table, to_batch(table, self.name, rows))
+            return
+        except RowError as error:
+            if table not in TABLES or not isinstance(rows, Sequence):
+                raise PluginError(f"{self.name}: {error}") from error
+        misfits: list[str] = []
+        for row in rows:
+            try:
+                yield table, self._redactor.batch(table, to_batch(table, self.name, [row]))
+            except RowError as error:
+                misfits.append(self._redactor.text(str(error), "gap"))
+        why = f"{len(misfits)} of {len(rows)} rows do not fit the table: {misfits[0]}"
+        yield "", Gap(self.name, f"some rows of {table}", "invalid", why, "report it: the collector is at fault")
+
+    def _shelve(self, table: str, value: Any) -> None:
+        match value:
+            case Gap():
+                self.shelf.gaps.append(value)
+            case Target():
+                self.shelf.targets.append(value)
+            case str():
+                self.shelf.raws[table] = value
+            case _:
+                self.shelf.batches.append((table, value))
+                self.shelf.rows[table] = self.shelf.rows.get(table, 0) + value.num_rows
+
+
+def _close(items: Any) -> None:
+    """Let a generator run its `finally` blocks; any other iterator has nothing to close."""
+    if close := getattr(items, "close", None):
+        close()
