@@ -10,7 +10,20 @@ from typing import Any, ClassVar
 import pytest
 from pydantic import BaseModel
 
-from gather_diagnostics import Evidence, Finding, Gap, Raw, Request, Rows, Support, Target, analyzer, plugins, runner
+from gather_diagnostics import (
+    Evidence,
+    Finding,
+    Gap,
+    Raw,
+    Request,
+    Rows,
+    Skew,
+    Support,
+    Target,
+    analyzer,
+    plugins,
+    runner,
+)
 from gather_diagnostics.errors import PluginError
 
 
@@ -268,6 +281,21 @@ def test_a_finding_that_cannot_be_traced_is_refused(make_request, analyzers, wro
     result = runner.analyze(evidence(make_request(), logs=pd.DataFrame({"a": [1, 2]})))
     assert result.findings == ()
     assert result.gaps[0].cause == "failed"
+
+
+@pytest.mark.parametrize(("ahead", "moved"), [(600.0, 600), (-90.0, -90), (0.7, 0)])
+def test_times_of_a_skewed_source_are_corrected(make_request, ahead: float, moved: int) -> None:
+    request = make_request()
+
+    def skewed(request: Request) -> Iterator[Rows | Skew]:
+        yield Rows("logs", [line(request)])
+        yield Skew(ahead)
+
+    collected = run(request, toy=collector(skewed), other=collector(good, source="other"))
+    rows = collected.tables["logs"].set_index("source")
+    assert rows.loc["toy", "time"] == request.incident.start - timedelta(seconds=moved)
+    assert rows.loc["other", "time"].min() == request.incident.start
+    assert {c.source: c.skew for c in collected.coverage} == {"toy": ahead, "other": None}
 
 
 def test_raws_that_collide_are_refused(make_request) -> None:
