@@ -131,6 +131,14 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
+class Skew:
+    """How far a source's clock is ahead of this machine's, as one of its answers told."""
+
+    seconds: float
+    """Negative: it is behind."""
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """Something that was wanted and could not be read."""
 
@@ -155,6 +163,8 @@ class Coverage:
     seconds: float
     status: Literal["complete", "partial", "failed", "not_used"]
     """complete: all asked was answered (an empty answer is one); partial: some gaps; failed: gaps and nothing else."""
+    skew: float | None = None
+    """Seconds that the source's clock is ahead of this machine's; None where no answer told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from gather_diagnostics.errors import PluginError
-from gather_diagnostics.model import Finding, Gap, Raw, Request, Rows, Target
+from gather_diagnostics.model import Finding, Gap, Raw, Request, Rows, Skew, Target
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -54,15 +54,27 @@ class Collector(Protocol):
         """
         ...
 
-    def check(self, request: Request) -> Iterable[Gap]:
+    def check(self, request: Request) -> Iterable[Gap | Skew]:
         """One cheap, real, read-only question to the source: what would be missing, and the mend."""
         ...
 
-    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Stream what there is. What was yielded stays when a deadline falls or this raises.
 
         The client's own exceptions become Gaps; anything else that escapes is reported as a bug.
         """
+        ...
+
+
+class Guarded(Protocol):
+    """What a collector has besides, whose source has permissions to grant."""
+
+    policy_name: ClassVar[str]
+    """As in `gather_diagnostics policy NAME`."""
+
+    @classmethod
+    def policy(cls) -> str:
+        """The least-privilege read-only policy it needs, in the source's own language, ready to apply."""
         ...
 
 

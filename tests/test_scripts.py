@@ -14,7 +14,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-SHELL_SCRIPTS = ("setup", "demo", "test", "lint", "check", "lock", "debian_packages", "fetch_test_servers", "pictures")
+SHELL_SCRIPTS = (
+    "setup",
+    "demo",
+    "test",
+    "lint",
+    "check",
+    "lock",
+    "debian_packages",
+    "fetch_test_servers",
+    "pictures",
+    "build_kube_apiserver",
+)
 
 # Stands for .venv/bin/python and pip: writes its arguments down, answers like a Python that has everything.
 FAKE_PYTHON = """#!/bin/sh

@@ -52,7 +52,7 @@ class LogFiles:
                 yield gap or _nothing_there(pattern)
         if not found and not self.settings.paths:
             places = ", ".join(_patterns([], request.service))
-            mend = f"name the files in diagnostics.yaml: services.{request.service}.sources.logfiles.paths: [...]"
+            mend = f"--logs GLOB, or in diagnostics.yaml: services.{request.service}.sources.logfiles.paths: [...]"
             why = f"nothing is in the usual places ({places})"
             yield Gap(NAME, f"log files of {request.service}", "not_configured", why, mend)
 

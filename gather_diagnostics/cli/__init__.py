@@ -13,12 +13,14 @@ import click
 
 from gather_diagnostics.cli.analyze import analyze
 from gather_diagnostics.cli.demo import demo
+from gather_diagnostics.cli.doctor import doctor
 from gather_diagnostics.cli.gather import gather
+from gather_diagnostics.cli.policy import policy
 from gather_diagnostics.cli.sources import sources
 from gather_diagnostics.cli.verify import verify
 from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError
 
-for command in (analyze, demo, sources, verify):
+for command in (analyze, demo, doctor, policy, sources, verify):
     gather.add_command(command)
 
 

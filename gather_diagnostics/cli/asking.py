@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ def choose_sources(names: tuple[str, ...]) -> tuple[str, ...]:
         if name not in there:
             raise InputError(f"--source {name}: there is no such source; there are {', '.join(there)}")
     return tuple(dict.fromkeys(names)) or there
+
+
+def some_service(config: Config) -> str:
+    """A service to plan for when none was named: the catalogue's first, else the current folder's name."""
+    return next(iter(config.settings.services), Path.cwd().name or "unknown")
 
 
 def build_request(

@@ -9,6 +9,7 @@ import click
 from gather_diagnostics import __version__
 from gather_diagnostics.cli.asking import build_request, choose_sources
 from gather_diagnostics.cli.options import config_option, load_config, on_bug, output_options, show
+from gather_diagnostics.cli.surveys import show_surveys, surveyed
 
 EPILOG = """\b
 Examples:
@@ -85,9 +86,7 @@ def gather(
     chosen = choose_sources(names)
     sources = runner.load_sources(config, service, chosen)
     if dry_run:
-        from gather_diagnostics.cli.sources import print_survey
-
-        print_survey(request, sources, check=False, format_=format_)
+        show_surveys(request, surveyed(request, sources, check=False), ready="would be read", format_=format_)
         return 0
     with progress.choose(chosen, quiet=quiet) as shown:
         evidence = pipeline.gather(request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug))

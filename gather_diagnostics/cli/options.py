@@ -40,6 +40,12 @@ output_options = _all(
     debug_option,
 )  # fmt: skip
 
+survey_options = _all(
+    click.option("--service", default="", metavar="NAME", help="For this service; default: any."),
+    click.option("--source", "names", multiple=True, metavar="NAME", help="This source only; repeatable."),
+    click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text"),
+)
+
 
 def load_config(path: Path | None) -> Config:
     """The file named, the nearest diagnostics.yaml, or the empty configuration. Raises ConfigError."""

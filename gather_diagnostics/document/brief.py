@@ -204,3 +204,10 @@ def error_words(pattern: View) -> str:
     """'“no connection from pool <*>”: 1,647 lines, 0 in the baseline'."""
     template = cut(pattern["template"], 100)
     return f"“{template}”: {pattern['incident']:,} lines, {pattern['baseline']:,} in the baseline"
+
+
+def skew_words(seconds: float) -> str:
+    """'2.5 s ahead of the one here; times are corrected'."""
+    if abs(seconds) < 2:
+        return "the same as here"
+    return f"{abs(seconds):.1f} s {'ahead of' if seconds > 0 else 'behind'} the one here; times are corrected"

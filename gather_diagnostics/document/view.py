@@ -5,7 +5,7 @@ Keys (times are ISO 8601 in UTC; a 'supports' is [{table, rows, total}], row num
     schema, tool {name, version}, demo, interrupted, service, asked, description, timezone, owner, runbooks
     windows      {incident, baseline, changes: {start, end}, seasonal: [{start, end}]}
     severity     {given, proposed, reasons}
-    coverage     [{source, status, seconds, targets: [{what, where, because}], rows: {table: n}, gaps: [index]}]
+    coverage     [{source, status, seconds, skew, targets: [{what, where, because}], rows: {table: n}, gaps: [index]}]
     gaps         [{source, wanted, cause, why, mend}]
     onset        {time, earliest, latest, confidence, headline, signals, isolated, checked, before_window, supports,
                  finding}, or null where the question was not put
@@ -138,6 +138,7 @@ def _coverage(coverage: Coverage, gaps: Sequence[Gap]) -> dict[str, Any]:
         "source": coverage.source,
         "status": coverage.status,
         "seconds": round(coverage.seconds, 3),
+        "skew": None if coverage.skew is None else round(coverage.skew, 3),
         "targets": [{"what": t.what, "where": t.where, "because": t.because} for t in coverage.targets],
         "rows": dict(sorted(coverage.rows.items())),
         "gaps": [index for index, gap in enumerate(gaps) if gap.source == coverage.source],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gather_diagnostics import plugins
 from gather_diagnostics.errors import PluginError
-from gather_diagnostics.model import Coverage, Gap, Raw, Request, Rows, Target
+from gather_diagnostics.model import Coverage, Gap, Raw, Request, Rows, Skew, Target
 from gather_diagnostics.plugins import Collector
 from gather_diagnostics.progress import Progress, Silent
 from gather_diagnostics.runner.faults import bug
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from gather_diagnostics.config import Config
     from gather_diagnostics.redaction import Redactor
+
+NOTABLE_SKEW = 2.0
+"""Seconds between clocks from which times are corrected: an HTTP Date header tells whole seconds only."""
 
 Source = Collector | Gap
 """A collector ready to run, or the reason why there is none."""
@@ -98,13 +101,24 @@ def _drain(waiting: int, done: queue.SimpleQueue[Reading], end: float) -> None:
         reading.progress.step(reading.name, reading.shelf.step(reading.coverage(asked=False).status))
 
 
+def _on_our_clock(batch: pa.RecordBatch, skew: float) -> pa.RecordBatch:
+    """Every time in the batch as this machine's clock would have had it: sources are compared with each other."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ahead = pa.scalar(round(skew * 1_000_000), pa.duration("us"))
+    columns = [pc.subtract(c, ahead) if pa.types.is_timestamp(c.type) else c for c in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
 def _frames(readings: Sequence[Reading]) -> dict[str, pd.DataFrame]:
     from gather_diagnostics.patterns import templates
 
     by_table: dict[str, list[pa.RecordBatch]] = {}
     for reading in readings:
+        skew = reading.shelf.skew or 0.0
         for table, batch in reading.shelf.batches:
-            by_table.setdefault(table, []).append(batch)
+            by_table.setdefault(table, []).append(batch if abs(skew) < NOTABLE_SKEW else _on_our_clock(batch, skew))
     frames = {table: to_frame(table, by_table[table]) for table in TABLES if table in by_table}
     if "logs" in frames:
         frames["logs"]["template"] = templates(frames["logs"]["message"])
@@ -117,6 +131,8 @@ class Survey:
 
     targets: tuple[Target, ...]
     gaps: tuple[Gap, ...]
+    skew: float | None = None
+    """As in Coverage; known only where it was asked."""
 
 
 def survey(request: Request, sources: Mapping[str, Source], redactor: Redactor, *, check: bool) -> dict[str, Survey]:
@@ -138,7 +154,7 @@ def survey(request: Request, sources: Mapping[str, Source], redactor: Redactor, 
         reading.stop(interrupted)
     if interrupted:
         raise KeyboardInterrupt
-    return {r.name: Survey(tuple(r.shelf.targets), tuple(r.shelf.gaps)) for r in readings}
+    return {r.name: Survey(tuple(r.shelf.targets), tuple(r.shelf.gaps), r.shelf.skew) for r in readings}
 
 
 class _Surveyor:
@@ -148,7 +164,7 @@ class _Surveyor:
         self.plan = collector.plan
         self._check = collector.check if check else lambda request: ()
 
-    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         return iter(self._check(request))
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from gather_diagnostics.errors import PluginError
-from gather_diagnostics.model import Cause, Coverage, Gap, Raw, Request, Rows, Target
+from gather_diagnostics.model import Cause, Coverage, Gap, Raw, Request, Rows, Skew, Target
 from gather_diagnostics.progress import Progress, Step
 from gather_diagnostics.runner.faults import bug
 from gather_diagnostics.tables import TABLES, RowError, to_batch
@@ -26,7 +26,7 @@ class Readable(Protocol):
     """The part of a collector that reading takes."""
 
     def plan(self, request: Request) -> Iterable[Target | Gap]: ...
-    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]: ...
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]: ...
 
 
 _LOST: frozenset[str] = frozenset({"unreachable", "denied", "timeout", "not_found", "failed", "invalid", "throttled"})
@@ -44,6 +44,7 @@ class Shelf:
     gaps: list[Gap] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    skew: float | None = None
 
     def step(self, status: str) -> Step:
         return Step(sum(self.rows.values()), len(self.gaps), self.seconds, status)
@@ -106,7 +107,7 @@ class Reading:
             status = "failed"
         else:
             status = "partial"
-        return Coverage(self.name, tuple(shelf.targets), dict(shelf.rows), round(shelf.seconds, 3), status)  # type: ignore[arg-type]
+        return Coverage(self.name, tuple(shelf.targets), dict(shelf.rows), round(shelf.seconds, 3), status, shelf.skew)  # type: ignore[arg-type]
 
     def _run(self, done: queue.SimpleQueue[Reading]) -> None:
         try:
@@ -134,7 +135,7 @@ class Reading:
                     _close(items)
                     return
 
-    def _put(self, item: Target | Rows | Raw | Gap) -> bool:
+    def _put(self, item: Target | Rows | Raw | Gap | Skew) -> bool:
         """Redact and shelve one item. False once nobody waits for it any more."""
         prepared = list(self._prepared(item))
         with self._lock:
@@ -146,7 +147,7 @@ class Reading:
             self.progress.step(self.name, self.shelf.step("reading"))
         return self._open
 
-    def _prepared(self, item: Target | Rows | Raw | Gap) -> Iterator[tuple[str, Any]]:
+    def _prepared(self, item: Target | Rows | Raw | Gap | Skew) -> Iterator[tuple[str, Any]]:
         hide = self._redactor.text
         match item:
             case Rows(table, rows):
@@ -158,10 +159,12 @@ class Reading:
                     raise PluginError(f"{self.name} yielded a Gap of the unknown cause {item.cause!r}")
                 wanted, why, mend = (hide(t, "gap") for t in (item.wanted, item.why, item.mend))
                 yield "", Gap(self.name, wanted, item.cause, why, mend)
+            case Skew():
+                yield "", item
             case Target(what, where, because):
                 yield "", Target(*(hide(t, "target") for t in (what, where, because)))
             case _:
-                raise PluginError(f"{self.name} yielded {type(item).__name__}; it may yield Rows, Raw or Gap")
+                raise PluginError(f"{self.name} yielded {type(item).__name__}; it may yield Rows, Raw, Gap or Skew")
 
     def _named(self, name: str) -> str:
         """The path of a Raw below raw/. Raises PluginError for one that could not be written there."""
@@ -195,6 +198,8 @@ class Reading:
         match value:
             case Gap():
                 self.shelf.gaps.append(value)
+            case Skew(seconds):
+                self.shelf.skew = seconds
             case Target():
                 self.shelf.targets.append(value)
             case str():
