@@ -45,6 +45,8 @@ DROPPED = frozenset(
 """Variables that would lead git to another repository, or change what it prints or runs."""
 
 CHUNK = 1 << 16
+LONGEST = 1 << 20
+"""Bytes kept of one field of what git prints."""
 
 
 class GitError(Exception):
@@ -57,6 +59,10 @@ class GitMissing(GitError):
 
 class GitTimeout(GitError):
     """The deadline fell while git was running, or before it could start."""
+
+
+class GitKilled(GitError):
+    """git was ended from outside while it ran."""
 
 
 class Client:
@@ -122,6 +128,8 @@ class Client:
             return
         if status < 0 and time.monotonic() >= self.end:
             raise GitTimeout(f"`git {args[0]}` had not finished at the deadline")
+        if status < 0:
+            raise GitKilled(f"`git {args[0]}` was killed by signal {-status}")
         said.seek(0)
         words = said.read(4000).decode("utf-8", "replace").strip()
         raise GitError(words or f"`git {args[0]}` ended with status {status} and said nothing")
@@ -133,11 +141,18 @@ def environment() -> dict[str, str]:
     return kept | ENVIRONMENT
 
 
-def split(chunks: Iterator[bytes], separator: bytes = b"\0") -> Iterator[bytes]:
-    """The pieces between separators; the last one too where it isn't empty."""
-    rest = b""
+def split(chunks: Iterator[bytes], separator: bytes = b"\0", longest: int = LONGEST) -> Iterator[bytes]:
+    """The pieces between separators (of one byte); the last one too where it isn't empty.
+
+    Of a piece longer than `longest` the beginning is kept: a commit may claim any message.
+    """
+    piece = bytearray()
     for chunk in chunks:
-        *pieces, rest = (rest + chunk).split(separator)
-        yield from pieces
-    if rest:
-        yield rest
+        *ends, rest = chunk.split(separator)
+        for end in ends:
+            piece += end[: longest - len(piece)]
+            yield bytes(piece)
+            piece.clear()
+        piece += rest[: longest - len(piece)]
+    if piece:
+        yield bytes(piece)

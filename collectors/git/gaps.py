@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
-from collectors.git.command import GitError, GitMissing, GitTimeout
+from collectors.git.command import GitError, GitKilled, GitMissing, GitTimeout
 from collectors.git.history import Node
 from gather_diagnostics import Gap
 
@@ -18,6 +18,7 @@ SKEW = timedelta(minutes=5)
 
 _INSTALL = "install git, e.g. `apt-get install git`, and make sure it is in PATH"
 _OWNERSHIP = re.compile(r"dubious ownership in repository at '([^']*)'")
+_PROMISED = re.compile(r"promisor remote|lazy fetching disabled|transport '\w+' not allowed")
 _NO_REPOSITORY = re.compile(r"not a git repository|does not exist|No such file", re.IGNORECASE)
 
 
@@ -38,6 +39,12 @@ def gap_of(error: GitError, wanted: str, folder: str) -> Gap:
         case GitTimeout():
             mend = "allow more time with --deadline, or narrow `sources.git.paths`"
             return Gap(NAME, wanted, "timeout", f"{words} in {folder}", mend)
+        case GitKilled():
+            mend = "see whether memory ran out: dmesg | grep -i 'killed process'; then run again"
+            return Gap(NAME, wanted, "invalid", f"{words} in {folder}, so what it said is not whole", mend)
+    if _PROMISED.search(words):
+        why = f"{folder} is a partial clone without what is needed for this, and nothing is fetched while reading"
+        return Gap(NAME, wanted, "truncated", why, "set `sources.git.repo` to a full clone: git clone without --filter")
     if found := _OWNERSHIP.search(words):
         why = f"git refuses to read {found[1]}: it belongs to another user"
         return Gap(NAME, wanted, "denied", why, f"git config --global --add safe.directory {found[1]}")

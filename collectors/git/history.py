@@ -11,12 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from collectors.git.command import Client, split
+from collectors.git.command import Client, GitError, split
 from gather_diagnostics import Window
 
 SLOP = 100
 """Commits older than the window in a row after which the walk ends; fewer may be a clock that was wrong."""
 MOST_NODES = 100_000
+MOST_FILES = 20_000
+"""Files of one commit that are told apart; whoever commits more has imported something."""
 LATEST = 9_000_000_000
 """Seconds since 1970 (the year 2255); a commit may claim any date."""
 
@@ -90,6 +92,8 @@ class Commit:
     message: str
     trailers: tuple[tuple[str, str], ...]
     files: tuple[File, ...]
+    unlisted: int = 0
+    """Files it touches beyond MOST_FILES."""
 
     @property
     def subject(self) -> str:
@@ -128,11 +132,16 @@ def stretch_of(nodes: Iterable[Node], window: Window) -> Stretch:
     return Stretch(top, bottom, tuple(line))
 
 
+_NODE = re.compile(rb"-?\d* [0-9a-f]{40,64}(?: [0-9a-f]{40,64}| )*")
+
+
 def read_nodes(client: Client, *arguments: str) -> Iterator[Node]:
-    """The commits git log prints for `arguments` (options, shas, '--', paths), in its order."""
+    """The commits git log prints for `arguments` (options, shas, '--', paths), in its order. Raises GitError."""
     for line in split(client.stream(*LOG, "--format=%ct %H %P", *arguments), b"\n"):
+        if not _NODE.fullmatch(line):
+            raise GitError(f"it printed something else than commits: {decode(line[:80])!r}")
         seconds, sha, *parents = line.decode("ascii").split(" ")
-        yield Node(sha, tuple(p for p in parents if p), int(seconds or 0))
+        yield Node(sha, tuple(p for p in parents if p), _number(seconds))
 
 
 def landings(line: Sequence[Node], graph: Mapping[str, Node]) -> dict[str, Node]:
@@ -178,18 +187,34 @@ def parse_log(pieces: Iterator[bytes]) -> Iterator[Commit]:
     """
     commit: Commit | None = None
     files: list[File] = []
+    unlisted = 0
     for piece in pieces:
         if piece.startswith(b"\x01"):
             if commit:
-                yield replace(commit, files=tuple(files))
+                yield replace(commit, files=tuple(files), unlisted=unlisted)
             fields = [piece[1:], *(next(pieces, b"") for _ in _FIELDS[1:])]
-            commit, files = _commit(fields), []
-        elif counts := _COUNTS.match(piece):
-            name = piece[counts.end() :]
-            old, new = (None, name) if name else (next(pieces, b""), next(pieces, b""))
-            files.append(_file(counts[1], counts[2], old, new))
+            commit, files, unlisted = _commit(fields), [], 0
+        elif file := _counted(piece, pieces):
+            if len(files) < MOST_FILES:
+                files.append(file)
+            else:
+                unlisted += 1
     if commit:
-        yield replace(commit, files=tuple(files))
+        yield replace(commit, files=tuple(files), unlisted=unlisted)
+
+
+def numstat(pieces: Iterator[bytes]) -> Iterator[File]:
+    """Files from the NUL-separated pieces of `--numstat -z`; what is no file of it is passed over."""
+    return (file for piece in pieces if (file := _counted(piece, pieces)))
+
+
+def _counted(piece: bytes, following: Iterator[bytes]) -> File | None:
+    counts = _COUNTS.match(piece)
+    if not counts:
+        return None
+    name = piece[counts.end() :]
+    old, new = (None, name) if name else (next(following, b""), next(following, b""))
+    return _file(counts[1], counts[2], old, new)
 
 
 def _commit(fields: Sequence[bytes]) -> Commit:

@@ -43,6 +43,8 @@ class Marker:
     previous: str | None = None
     """Full sha of what the marker before it in its series stands for."""
     previous_name: str | None = None
+    moved_from: str | None = None
+    """Of a tag that was moved: full sha of the commit it stood for before."""
     at: str = ""
     """Tells the steps of a ref that moves from one another; empty for where it stands now."""
 
@@ -69,7 +71,37 @@ def read_markers(client: Client, repository: Repository, settings: Settings, ser
             found += _tags(marker, repository, settings.tag_patterns, service)
         elif any(fnmatchcase(marker.ref, p) for p in patterns):
             found += _steps(marker, repository)
-    return chained(found)
+    return chained(_of_commits(client, found))
+
+
+def _of_commits(client: Client, markers: Sequence[Marker]) -> list[Marker]:
+    """Logs of annotated tags name tag objects: those become the commits they stand for; what is gone is left out."""
+    logged = {s for m in markers if m.time_is == "reflog" for s in (m.revision, m.previous, m.moved_from) if s}
+    peeled = dict(zip(sorted(logged), peel(client, sorted(logged)), strict=True))
+
+    def known(sha: str | None) -> str | None:
+        return peeled.get(sha, sha) if sha else None
+
+    # A predecessor that is gone is still named: it says that there was one.
+    return [
+        replace(
+            m,
+            revision=known(m.revision) or "",
+            previous=known(m.previous) or m.previous,
+            moved_from=known(m.moved_from),
+        )
+        for m in markers
+        if known(m.revision)
+    ]
+
+
+def peel(client: Client, names: Sequence[str]) -> list[str | None]:
+    """The commits that objects stand for, through any number of tags; None for what stands for none."""
+    if not names:
+        return []
+    fed = "".join(f"{name}^{{commit}}\n" for name in names).encode()
+    lines = client.text("cat-file", "--batch-check=%(objectname)", stdin=fed).splitlines()
+    return [line if " " not in line else None for line in lines]
 
 
 def chained(markers: Iterable[Marker]) -> list[Marker]:
@@ -113,13 +145,22 @@ def _read_refs(client: Client, prefixes: Sequence[str]) -> Iterator[Marker]:
     form = "".join(f"{field}%00" for field in _FIELDS)
     arguments = ("--sort=-creatordate", f"--count={MOST_REFS}", f"--format={form}", "--", *prefixes)
     pieces = split(client.stream("for-each-ref", *arguments))
-    while len(fields := list(islice(pieces, len(_FIELDS)))) == len(_FIELDS):
-        if marker := parse_ref([decode(f) for f in fields]):
+    nested = []
+    while len(fields := [decode(f) for f in islice(pieces, len(_FIELDS))]) == len(_FIELDS):
+        if marker := parse_ref(fields):
+            yield marker
+        elif fields[3] == "tag":
+            nested.append(fields)
+    for fields, sha in zip(nested, peel(client, [f[2] for f in nested]), strict=True):
+        if sha and (marker := parse_ref([*fields[:3], "commit", sha, *fields[5:]])):
             yield marker
 
 
 def parse_ref(fields: Sequence[str]) -> Marker | None:
-    """One record of for-each-ref. None for what stands for no commit: a tagged file or tree, a tag of a tag."""
+    """One record of for-each-ref. None for what stands for no commit: a tagged file or tree.
+
+    A tag of a tag is told as one only by git 2.45 and later; before, its commit has to be asked for.
+    """
     ref, kind, sha, peeled_kind, peeled, tagger, tagged, committed, subject, body = fields
     if "commit" not in (kind, peeled_kind):
         return None
@@ -140,8 +181,24 @@ def _tags(marker: Marker, repository: Repository, patterns: Sequence[str], servi
         counts = is_release(marker.name, service, repository.name, repository.neighbours)
     else:
         counts = any(fnmatchcase(marker.name, p.replace("{service}", service)) for p in patterns)
-    if counts:
-        yield replace(marker, series=f"tags/{series_of(marker.name)}")
+    if not counts:
+        return
+    marker = replace(marker, series=f"tags/{series_of(marker.name)}")
+    steps = _distinct(_logged(marker, repository))
+    if len(steps) < 2:
+        yield marker
+        return
+    # Releases follow one another by time, and not by what one name stood for before.
+    yield from (replace(s, previous=None, moved_from=s.previous) for s in steps[:-1])
+    yield replace(
+        marker if marker.time_is == "tagger" else replace(steps[-1], at="", previous=None),
+        moved_from=steps[-1].previous,
+    )
+
+
+def _distinct(steps: Iterable[Marker]) -> list[Marker]:
+    """Of several steps in one second the last."""
+    return list({step.at: step for step in steps}.values())
 
 
 def _steps(marker: Marker, repository: Repository) -> Iterator[Marker]:
@@ -150,7 +207,7 @@ def _steps(marker: Marker, repository: Repository) -> Iterator[Marker]:
         return
     folder, _, last = marker.ref.rpartition("/")
     marker = replace(marker, series=folder if is_number(last.lower()) else marker.ref)
-    steps = [] if marker.time_is == "tagger" else list({s.at: s for s in _logged(marker, repository)}.values())
+    steps = [] if marker.time_is == "tagger" else _distinct(_logged(marker, repository))
     if steps and steps[-1].revision == marker.revision:
         steps[-1] = replace(steps[-1], at="")
         yield from steps

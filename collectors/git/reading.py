@@ -22,7 +22,7 @@ from collectors.git.history import (
     read_stretch,
 )
 from collectors.git.markers import Marker, read_markers
-from collectors.git.messages import pull_request, reverts_among
+from collectors.git.messages import REVERT_WORDS, Known, pull_request, reverts_among
 from collectors.git.patches import own_files, read_patches
 from collectors.git.records import patch_records
 from collectors.git.repository import Repository
@@ -37,6 +37,7 @@ from collectors.git.rows import (
     marker_text,
 )
 from collectors.git.settings import Settings
+from collectors.git.submodules import told_bumps, with_inner_files
 from gather_diagnostics import Gap, Raw, Request, Rows
 
 BATCH = 500
@@ -94,7 +95,7 @@ class Reading:
             yield gap_of(error, "commits and releases", self.repository.folders.top)
             return
         context = self.context(history, commits, tip)
-        commits = self.without_plain_merges(commits)
+        commits = [with_inner_files(c, context.bumps) for c in self.without_plain_merges(commits)]
         yield from self.rows(deploys, commits, context)
         yield from self.gaps
         for deploy in deploys:
@@ -197,20 +198,30 @@ class Reading:
             later = self._later_reverts(history.stretch, tip)
         except GitError as error:
             self.gaps.append(gap_of(error, "pull requests and later reverts", self.repository.folders.top))
-        messages = [*later, *((c.sha, c.message) for c in reversed(commits))]
+        known = [self._known(c, history, numbers) for c in reversed(commits)]
+        messages = [*((c.sha, c.message) for c in reversed(commits)), *reversed(later)]
+        bumps, gaps = told_bumps(self.client, self.repository, commits, sure=self.has_contents)
+        self.gaps += gaps
         return Context(
             repository=self.repository,
             service=self.request.service,
             config_patterns=self.settings.config_patterns,
             landings={c.sha: Landing(m, numbers.get(m.sha)) for c in commits if (m := history.landings.get(c.sha))},
-            reverted_by=reverts_among(messages, [c.sha for c in commits]),
+            reversals=reverts_among(messages, known),
+            bumps=bumps,
         )
+
+    def _known(self, commit: Commit, history: History, numbers: Mapping[str, int | None]) -> Known:
+        merge = history.landings.get(commit.sha)
+        number = pull_request(commit.message) or (numbers.get(merge.sha) if merge else None)
+        return Known(commit.sha, commit.subject, number, merge.sha if merge else None)
 
     def _later_reverts(self, stretch: Stretch, tip: str) -> list[tuple[str, str]]:
         """Reverts since the window's end, as (sha, message): somebody has found the cause already."""
         if stretch.top is None or stretch.top == tip:
             return []
-        arguments = ("-z", "--format=%H%x00%B", "--fixed-strings", "--grep=This reverts commit", "--max-count=500")
+        words = [f"--grep={words}" for words in REVERT_WORDS]
+        arguments = ("-z", "--format=%H%x00%B", "--fixed-strings", *words, "--max-count=500")
         pieces = split(self.client.stream(*LOG, *arguments, tip, f"^{stretch.top}"))
         return [(decode(sha), decode(next(pieces, b""))) for sha in pieces]
 

@@ -71,6 +71,9 @@ class Repository:
 def find_folders(setting: str) -> Folders:
     """Discover the repository around `setting`, or around the current directory. Raises Unreadable."""
     start = os.path.abspath(setting or os.getcwd())
+    if closed := _closed(start):
+        why = f"{start} can't be read: {closed} is closed to this user"
+        raise Unreadable(Gap(NAME, WANTED, "denied", why, f"let this user read {closed}"))
     if not os.path.exists(start):
         raise Unreadable(_no_repository(start, f"{start} does not exist", bool(setting)))
     try:
@@ -89,6 +92,19 @@ def find_folders(setting: str) -> Folders:
     except (OSError, ValueError) as error:
         gap = Gap(NAME, WANTED, "denied", f"{start} can't be read: {str(error)[:200]}", f"let this user read {start}")
         raise Unreadable(gap) from error
+
+
+def _closed(start: str) -> str | None:
+    """The folder at or above `start` that may not be looked into: what is below would seem absent."""
+    for folder in (Path(start), *Path(start).parents):
+        for inside in (folder / ".git", folder):
+            try:
+                os.stat(inside / "HEAD")
+            except PermissionError:
+                return str(inside if os.path.exists(inside) else inside.parent)
+            except OSError:
+                continue
+    return None
 
 
 def _no_repository(start: str, why: str, was_set: bool) -> Gap:

@@ -11,8 +11,9 @@ from typing import Any
 from collectors.git.files import kind_of, scope_of, sort_of
 from collectors.git.history import Commit, File, Node
 from collectors.git.markers import Marker
-from collectors.git.messages import grouped, many_lines, one_line, pull_request, reverted
+from collectors.git.messages import Reversals, grouped, many_lines, one_line, pull_request, reverted
 from collectors.git.repository import Repository
+from collectors.git.submodules import Bump
 
 MOST_FILES = 300
 MOST_OUTSIDE = 30
@@ -43,7 +44,8 @@ class Context:
     service: str
     config_patterns: Sequence[str]
     landings: Mapping[str, Landing] = field(default_factory=dict)
-    reverted_by: Mapping[str, str] = field(default_factory=dict)
+    reversals: Reversals = field(default_factory=Reversals)
+    bumps: Mapping[str, tuple[Bump, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,21 @@ def commit_row(commit: Commit, context: Context) -> Row:
         "revision": commit.sha,
         "previous": commit.parents[0] if commit.parents else None,
         "author": one_line(commit.author),
-        "summary": one_line(commit.subject) or f"commit {commit.sha[:12]} without a message",
+        "summary": _summary(commit, context.bumps.get(commit.sha, ())),
         "details": _commit_details(commit, context, inside, outside, landing) | {"scope": scope_of(sorts)},
     }
+
+
+def _summary(commit: Commit, bumps: Sequence[Bump]) -> str:
+    """The subject; where submodules were moved, what they were moved over, first if nothing else was changed."""
+    subject = one_line(commit.subject) or f"commit {commit.sha[:12]} without a message"
+    if not bumps:
+        return subject
+    words = ", ".join(b.words() for b in bumps)
+    moved = {b.path for b in bumps} | {".gitmodules"}
+    inner = tuple(f"{b.path}/" for b in bumps)
+    alone = all(f.path in moved or f.path.startswith(inner) for f in commit.files)
+    return one_line(f"{words}: {subject}" if alone else f"{subject} ({words})")
 
 
 def _commit_details(
@@ -92,12 +106,14 @@ def _commit_details(
         "body": many_lines(commit.body),
     }
     optional: dict[str, Any] = {
-        "files_total": len(inside) if len(inside) > MOST_FILES else None,
+        "files_total": len(inside) + commit.unlisted if len(inside) > MOST_FILES else None,
         "outside_paths": [f.path for f in outside[:MOST_OUTSIDE]],
         "outside_total": len(outside) if len(outside) > MOST_OUTSIDE else None,
         "pr": pull_request(commit.message) or (landing.pr if landing else None),
-        "reverts": reverted(commit.message),
-        "reverted_by": context.reverted_by.get(commit.sha),
+        "reverts": context.reversals.of(commit.sha) or reverted(commit.message),
+        "reverted_by": context.reversals.by.get(commit.sha),
+        "reinstated_by": context.reversals.reinstated(commit.sha),
+        "submodules": [b.details() for b in context.bumps.get(commit.sha, ())],
         "landed": landing.node.time.isoformat() if landing else None,
         "merge": landing.node.sha if landing else None,
         "parents": list(commit.parents) if len(commit.parents) > 1 else None,
@@ -134,6 +150,7 @@ def deploy_row(marker: Marker, carried: Carried, context: Context) -> Row:
         "tag" if marker.is_tag else "deploy_ref": marker.name,
         "message": many_lines(marker.message),
         "previous_tag": marker.previous_name,
+        **({"moved_from": marker.moved_from} if marker.moved_from else {}),
         "commits": list(carried.commits[:MOST_LISTED]),
         "commits_total": len(carried.commits),
         "time_is": marker.time_is,

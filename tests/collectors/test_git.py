@@ -22,7 +22,7 @@ from collectors.git import Git, Settings
 from collectors.git.command import environment, split
 from collectors.git.files import kind_of, scope_of, sort_of
 from collectors.git.history import Node, decode, decode_path, landings, moment, parse_log, stretch_of
-from collectors.git.messages import many_lines, one_line, pull_request, reverts_among
+from collectors.git.messages import Known, many_lines, one_line, pull_request, reverts_among
 from collectors.git.names import is_elsewhere, is_release, series_of, version_key
 from collectors.git.patches import parse_patches, unquoted
 from collectors.git.settings import CONFIG_PATTERNS
@@ -983,7 +983,8 @@ def test_pull_requests(message: str, number: int | None) -> None:
 
 
 def test_reverts_by_short_sha() -> None:
-    assert reverts_among([("r", "This reverts commit abcdef12.")], ["abcdef1234", "0" * 10]) == {"abcdef1234": "r"}
+    known = [Known("abcdef1234"), Known("0" * 10)]
+    assert reverts_among([("r", "This reverts commit abcdef12.")], known).by == {"abcdef1234": "r"}
 
 
 @given(st.text())

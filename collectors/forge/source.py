@@ -1,0 +1,72 @@
+"""The collector's three entrances."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from collectors.forge.client import Client
+from collectors.forge.place import NAME, Place, Unknown, find_place
+from collectors.forge.reading import TROUBLES, Reading, dialect
+from collectors.forge.settings import ForgeSettings
+from collectors.forge.troubles import clock, gap
+from gather_diagnostics import Gap, Raw, Request, Rows, Target
+
+SHARE = 0.9
+"""Of the source's time that is used; the rest is for handing over."""
+
+
+class Forge:
+    """Deployments, releases and merged changes from GitHub's or GitLab's API. In use where a token is there."""
+
+    name: ClassVar[str] = NAME
+    tables: ClassVar[frozenset[str]] = frozenset({"changes"})
+    Settings: ClassVar[type[ForgeSettings]] = ForgeSettings
+
+    def __init__(self, settings: ForgeSettings) -> None:
+        self.settings = settings
+
+    def plan(self, request: Request) -> Iterable[Target | Gap]:
+        """The repository that would be asked, or the Gap that says why none can be. Sends nothing."""
+        place = self._place(request)
+        if isinstance(place, Gap):
+            yield place
+            return
+        environments = ", ".join(e.replace("{service}", request.service) for e in self.settings.environments)
+        what = f"deployments to {environments}, releases and merged changes"
+        yield Target(what, f"{place.repository} on {place.api}", place.because)
+
+    def check(self, request: Request) -> Iterable[Gap]:
+        """Ask a question that costs nothing, then for the repository: tells address, TLS, token, rights and clock."""
+        place = self._place(request)
+        if isinstance(place, Gap):
+            yield place
+            return
+        client = self._client(request, place)
+        forge = dialect(client)
+        wanted = f"an answer of {place.api}"
+        try:
+            client.get(forge.greeting())
+            wanted = f"the repository {place.repository}"
+            forge.branch()
+        except TROUBLES as error:
+            yield gap(error, wanted, place)
+        yield from clock(client)
+
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
+        """Rows of `changes`, deployments first."""
+        place = self._place(request)
+        if isinstance(place, Gap):
+            yield place
+        else:
+            yield from Reading(self._client(request, place), self.settings, request).items()
+
+    def _place(self, request: Request) -> Place | Gap:
+        try:
+            return find_place(self.settings, request.service, os.environ)
+        except Unknown as unknown:
+            return unknown.gap
+
+    def _client(self, request: Request, place: Place) -> Client:
+        return Client(place, request.source_seconds * SHARE)
