@@ -48,6 +48,10 @@ FAILING = 0.18
 """Of the broken endpoint's requests, once the ramp is over."""
 RAMP = 60.0
 """Seconds."""
+POOL = 20
+"""Database connections a pod may have."""
+LIMIT = 1.0e9
+"""Bytes of memory a container may have."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ def history() -> str:
     lines += [line for key in sorted(requests) for line in requests[key]]
     lines += ["# TYPE container_cpu_usage_seconds counter", *containers["cpu"]]
     lines += ["# TYPE container_memory_working_set_bytes gauge", *containers["memory"]]
+    for name in _GAUGES:
+        lines += [f"# TYPE {name} gauge", *(line for pod in PODS for line in _gauge_of(name, pod, start, end))]
     return "\n".join([*lines, "# EOF"]) + "\n"
 
 
@@ -162,6 +168,27 @@ def _container_of(pod: str, time: float, end: float, chance: random.Random) -> I
         memory += chance.gauss(0, 4e5) - (memory - 4.1e8) * 0.01
         yield f"container_cpu_usage_seconds_total{{{labels}}} {used:.4f} {time:.3f}", "cpu"
         yield f"container_memory_working_set_bytes{{{labels}}} {memory:.0f} {time:.3f}", "memory"
+        time += GRID
+
+
+_GAUGES = ("db_client_connections_usage", "db_client_connections_max", "kube_pod_container_resource_limits")
+
+
+def _gauge_of(name: str, pod: str, start: float, end: float) -> Iterator[str]:
+    """What is used and what there is; the connections are all in use once the pool is."""
+    number = PODS.index(pod)
+    labels = f'service="{SERVICE}",namespace="shop",pod="{pod}",pool_name="orders"'
+    if name.startswith("kube_"):
+        labels = f'namespace="shop",pod="{pod}",container="{SERVICE}",resource="memory",unit="byte"'
+    elif name.endswith("_usage"):
+        labels += ',state="used"'
+    time = start + 3.1 * number + 1.7
+    while time <= end:
+        # No dice: what is drawn for the requests stays what it was.
+        wave = 5 + math.sin(time / 97 + number) + math.sin(time / 31 + 2 * number)
+        used = round(wave + (POOL - wave) * severity(time))
+        value = {_GAUGES[0]: used, _GAUGES[1]: POOL, _GAUGES[2]: LIMIT}[name]
+        yield f"{name}{{{labels}}} {value:.10g} {time:.3f}"
         time += GRID
 
 
@@ -209,8 +236,10 @@ def _tape(url: str, asked: list[tuple[str, dict[str, list[str]], Any]]) -> dict[
         "series": [],
         "instant": {},
         "range": {},
+        "other": [],
     }
-    for path, parameters, data in asked:
+    # Several questions are under way at once, in no certain order; of the same one at two times the later stays.
+    for path, parameters, data in sorted(asked, key=lambda a: json.dumps(a[:2], sort_keys=True)):
         match path.rpartition("/")[2]:
             case "series":
                 tape["series"].append({"match": sorted(parameters["match[]"]), "answer": data})
@@ -220,6 +249,9 @@ def _tape(url: str, asked: list[tuple[str, dict[str, list[str]], Any]]) -> dict[
             case "query_range":
                 expr = parameters["query"][0]
                 tape["range"].setdefault(expr, None)
+            case _:
+                query = {name: sorted(values) for name, values in parameters.items() if name not in ("start", "end")}
+                tape["other"].append({"path": path, "query": query, "answer": data})
     for expr in tape["range"]:
         tape["range"][expr] = _whole(url, expr, tape)
     return tape

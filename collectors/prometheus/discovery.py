@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,16 @@ from collectors.prometheus.promql import by, equals, literally, matches, series
 
 Inventory = Mapping[str, Mapping[str, frozenset[str]]]
 """Name of a metric to its labels and their values."""
+
+
+CONTAINERS = (
+    families.CONTAINER_CPU,
+    families.CONTAINER_MEMORY,
+    families.CONTAINER_THROTTLED,
+    families.CONTAINER_PERIODS,
+    families.CONTAINER_LIMIT,
+    families.KUBE_LIMITS,
+)
 
 
 def selectors(service: str, configured: str) -> Iterator[str]:
@@ -41,13 +52,35 @@ def request_matches(selector: str) -> list[str]:
 
 
 def container_matches(selector: str) -> list[str]:
-    """`match[]` of the series request that finds the containers' own metrics."""
-    return [series("", matches("__name__", f"{families.CONTAINER_CPU}|{families.CONTAINER_MEMORY}"), selector)]
+    """`match[]` of the series request that finds the containers' own metrics, and the limits set for them."""
+    return [series("", matches("__name__", "|".join(CONTAINERS)), selector)]
+
+
+def volume_matches(service: str) -> list[str]:
+    """`match[]` of the series request that finds the service's volumes, by the names that charts give to claims."""
+    claim = matches("persistentvolumeclaim", f"(.+-)?{literally(service)}(-[0-9]+)?")
+    return [series(families.VOLUME_FREE, claim)]
 
 
 def container_selector(service: str) -> str:
     """Matchers of the service's pods; cAdvisor's sums over a pod (no container) and pause containers are left out."""
     return matches("pod", literally(service) + families.POD_SUFFIX) + ',container!="",container!="POD"'
+
+
+def concerns(labels: Mapping[str, Any], service: str) -> bool:
+    """Whether labels name the service or one of its pods, as the selectors here would select them."""
+    for label in SERVICE_LABELS:
+        value = labels.get(label)
+        if value == service or (label in families.PREFIXED and str(value).endswith(f"/{service}")):
+            return True
+    return bool(re.fullmatch(re.escape(service) + families.POD_SUFFIX, str(labels.get("pod", ""))))
+
+
+def any_of(name: str, service: str, configured: str) -> str:
+    """PromQL for the series of a name that any selector of the service selects, its pods' included."""
+    made = [series(name, s) for s in selectors(service, "")]
+    made.append(series(name, matches("pod", literally(service) + families.POD_SUFFIX)))
+    return " or ".join(([series(name, configured)] if configured else []) + made)
 
 
 def inventory(answer: Iterable[Any]) -> Inventory:

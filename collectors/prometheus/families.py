@@ -112,3 +112,35 @@ PROCESS_MEMORY = "process_resident_memory_bytes"
 POD_SUFFIX = "(-[0-9b-df-hj-np-tv-xz]{4,10})?-([0-9b-df-hj-np-tv-xz]{5}|[0-9]{1,4})"
 """What Kubernetes appends to a workload's name: template hash and random part, the random part alone, or an ordinal.
 Its alphabet has no vowels, so that a pod of 'checkout-worker' is not taken for one of 'checkout'."""
+
+CONTAINER_THROTTLED = "container_cpu_cfs_throttled_periods_total"
+CONTAINER_PERIODS = "container_cpu_cfs_periods_total"
+CONTAINER_LIMIT = "container_spec_memory_limit_bytes"
+KUBE_LIMITS = "kube_pod_container_resource_limits"
+VOLUME_FREE = "kubelet_volume_stats_available_bytes"
+VOLUME_SIZE = "kubelet_volume_stats_capacity_bytes"
+OPEN_FDS, MOST_FDS = "process_open_fds", "process_max_fds"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Connections of a pool: those in use, and how many there may be."""
+
+    used: str
+    most: str
+    label: str
+    """Names the pool."""
+    matcher: str = ""
+    """Selects the connections in use out of all."""
+
+
+POOLS = (
+    Pool("hikaricp_connections_active", "hikaricp_connections_max", "pool"),
+    Pool("db_client_connections_usage", "db_client_connections_max", "pool_name", 'state="used"'),
+    Pool("db_client_connection_count", "db_client_connection_max", "db_client_connection_pool_name", 'state="used"'),
+    Pool("go_sql_in_use_connections", "go_sql_max_open_connections", "db_name"),
+)
+"""HikariCP by Micrometer, OpenTelemetry's database metrics (old and stable names), client_golang's DBStats."""
+
+QUEUE = r"(queue|backlog).*(depth|length|size|messages|ready|pending)|queued|_pending(_requests)?$|consumer.*_lag$"
+"""Regular expression found in the names of gauges that count what waits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from collectors.prometheus import families
 from collectors.prometheus.discovery import Found, Inventory
@@ -14,6 +14,17 @@ from collectors.prometheus.settings import QuerySettings
 QUANTILES = (("p95", 0.95), ("p99", 0.99), ("p50", 0.5))
 """In order of use, should time run out."""
 MOST_ENDPOINTS = 20
+NAMED = "gathered_name"
+"""Label that tells a query's several metrics apart, put on by the query itself where `__name__` is lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What one series' samples are called in the metrics table."""
+
+    metric: str
+    stat: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,15 @@ class Query:
     """About the service as a whole: asked for the seasonal windows too."""
     own: bool = False
     """From the user's settings."""
+    named: Mapping[str, Naming] = field(default_factory=dict)
+    """Of a query about several metrics: by the value of NAMED, or by `__name__`."""
+
+    def naming(self, labels: Mapping[str, object]) -> tuple[str, Naming]:
+        """The metric's name at the source, '' where the query asks for one thing alone, and what it is called."""
+        name = str(labels.get(NAMED) or labels.get("__name__") or "")
+        if name in self.named:
+            return name, self.named[name]
+        return "", Naming(self.metric, self.stat, self.unit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from gather_diagnostics.config import LocalPath
+
 QueryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 """Also the name of a file in the bundle."""
 
@@ -31,10 +33,16 @@ class PrometheusSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     url: str = Field(default="", description="address of the server, path prefix included; empty: $PROMETHEUS_URL")
-    headers: dict[str, SecretStr] = Field(
-        default_factory=dict, description="sent with every request, e.g. X-Scope-OrgID for a tenant"
-    )
+    headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
     bearer_token: SecretStr = Field(default=SecretStr(""), description="sent as 'Authorization: Bearer ...'")
+    bearer_token_file: LocalPath = Field(
+        default="", repr=False, description="file with the bearer token, read again for every request"
+    )
+    sigv4_region: str = Field(
+        default="",
+        description="AWS region; signs requests with the AWS credentials at hand, for Amazon Managed Prometheus",
+    )
+    tenant: str = Field(default="", description="sent as X-Scope-OrgID: the tenant in Mimir, Cortex or Thanos")
     username: str = Field(default="", description="for HTTP basic authentication")
     password: SecretStr = Field(default=SecretStr(""), description="for HTTP basic authentication")
     verify_tls: bool = Field(
@@ -58,3 +66,6 @@ class PrometheusSettings(BaseModel):
         default_factory=dict, description="queries by name: new ones, or in place of a built-in of that name"
     )
     max_series: int = Field(default=500, ge=1, le=50_000, description="series kept of one query's answer")
+    max_unknown: int = Field(
+        default=50, ge=0, le=1000, description="other metrics of the service, of no known kind, that are read too"
+    )

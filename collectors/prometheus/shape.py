@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from collectors.prometheus.families import COLUMNS
-from collectors.prometheus.queries import Query
+from collectors.prometheus.queries import NAMED, Query
 from collectors.prometheus.spans import Span
 from gather_diagnostics import Raw
 
@@ -32,16 +32,19 @@ def rows(query: Query, answer: Sequence[Any], service: str, ref: str, span: Span
     for one in answer:
         if not isinstance(one, Mapping) or not isinstance(one.get("metric"), Mapping):
             raise MalformedError("a series in the answer has no labels")
-        same = columns(one["metric"]) | {
-            "metric": query.metric,
-            "stat": query.stat,
-            "unit": query.unit,
-            "service": service,
-            "ref": ref,
-        }
+        same = _same(query, one["metric"]) | {"service": service, "ref": ref}
         for seconds, value in samples(one):
             if span.start <= seconds <= span.end:
                 yield {"time": _EPOCH + timedelta(seconds=seconds), "value": value, **same}
+
+
+def _same(query: Query, labels: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that all samples of a series share."""
+    name, naming = query.naming(labels)
+    same = columns(labels) | {"metric": naming.metric, "stat": naming.stat, "unit": naming.unit}
+    if name and name != naming.metric:
+        same["labels"] = same.get("labels", {}) | {"name": name}
+    return same
 
 
 def samples(one: Mapping[str, Any]) -> Iterator[tuple[float, float]]:
@@ -75,9 +78,20 @@ def label_values(answer: Sequence[Any], label: str) -> Iterator[str]:
             yield str(labels[label])
 
 
+def numbers(answer: Sequence[Any], label: str) -> dict[str, int]:
+    """The whole numbers of an instant query's samples, by one label; what is none is passed over."""
+    found = {}
+    for one in answer:
+        name = next(label_values([one], label), "")
+        value = single([one])
+        if name and math.isfinite(value):
+            found[name] = int(value)
+    return found
+
+
 def columns(labels: Mapping[str, Any]) -> dict[str, Any]:
     """Labels as columns: endpoint, instance and version where a usual label says so, the rest in `labels`."""
-    rest = {str(k): str(v) for k, v in labels.items() if k != "__name__"}
+    rest = {str(k): str(v) for k, v in labels.items() if k not in ("__name__", NAMED)}
     made: dict[str, Any] = {}
     for column, names in COLUMNS:
         if label := next((n for n in names if rest.get(n)), ""):

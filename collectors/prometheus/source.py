@@ -9,21 +9,22 @@ from urllib.parse import quote
 
 import requests
 
-from collectors.prometheus.client import Address, Client, address
+from collectors.prometheus.address import Address, address
+from collectors.prometheus.client import Client
 from collectors.prometheus.reading import Reading
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.troubles import clock, cut, gap
-from gather_diagnostics import Gap, Raw, Request, Rows, Target
+from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""
 
 
 class Prometheus:
-    """Latency, error rate, request rate, CPU and memory of a service, from Prometheus' HTTP API."""
+    """Latency, errors, traffic, saturation, alerts and other metrics of a service, from Prometheus' HTTP API."""
 
     name: ClassVar[str] = "prometheus"
-    tables: ClassVar[frozenset[str]] = frozenset({"metrics"})
+    tables: ClassVar[frozenset[str]] = frozenset({"metrics", "events"})
     Settings: ClassVar[type[PrometheusSettings]] = PrometheusSettings
 
     def __init__(self, settings: PrometheusSettings) -> None:
@@ -51,7 +52,7 @@ class Prometheus:
             yield gap(error, "an answer to the query vector(1)", where.url)
         yield from clock(client)
 
-    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Discover the service's metrics, then ask query by query, the most telling first."""
         where = self._address(request)
         if isinstance(where, Gap):
@@ -78,4 +79,6 @@ class Prometheus:
             name: value.get_secret_value().replace("{service}", request.service)
             for name, value in self.settings.headers.items()
         }
+        if tenant := self.settings.tenant:
+            headers["X-Scope-OrgID"] = tenant.replace("{service}", request.service)
         return Client(self.settings, where, headers, request.source_seconds * SHARE)

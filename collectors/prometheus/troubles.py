@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from collectors.prometheus.client import AnswerError, Client, OutOfTimeError, TooLargeError
+from collectors.prometheus import families
+from collectors.prometheus.auth import CredentialsError
+from collectors.prometheus.client import Client
+from collectors.prometheus.discovery import Found
+from collectors.prometheus.session import AnswerError, OutOfTimeError, TooLargeError
+from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.shape import MalformedError
 from gather_diagnostics import Gap
 from gather_diagnostics.model import Cause
@@ -15,7 +20,7 @@ from gather_diagnostics.model import Cause
 NAME = "prometheus"
 MOST = 300
 """Characters kept of what a server said."""
-FINAL: frozenset[Cause] = frozenset({"unreachable", "denied", "throttled"})
+FINAL: frozenset[Cause] = frozenset({"unreachable", "denied", "throttled", "not_configured"})
 """After one of these, asking on is useless, or makes it worse."""
 
 MOST_SKEW = 30
@@ -44,8 +49,36 @@ def clock(client: Client) -> Iterator[Gap]:
         yield Gap(NAME, "times that can be compared", "invalid", why, "set both clocks by NTP")
 
 
+def unknown(url: str, service: str, kinds: str, selector: str, settings: PrometheusSettings) -> Gap:
+    """A gap for a service that the server has nothing of."""
+    where = f"nothing matches {{{selector}}}"
+    if not settings.selector:
+        where = f"none of the labels {', '.join(families.SERVICE_LABELS)} or pod holds its name"
+    why = f"{url} has no {kinds} metrics of it: {where}"
+    mend = "set sources.prometheus.selector to the matchers that select it, or name queries under .queries"
+    return Gap(NAME, f"series of {service}", "not_found", why, mend)
+
+
+def lacking(durations: Sequence[Found], traffic: Sequence[Found], has: Sequence[str], service: str) -> Iterator[Gap]:
+    """Gaps for latency and error rate where nothing measures them. `has` names what is measured otherwise."""
+    if not durations and "latency" not in has:
+        why = f"it has none of the histograms or summaries {', '.join(f.name for f in families.FAMILIES)}"
+        yield _lack("latency", service, why)
+    if not any(t.status for t in traffic[:1]) and "error_rate" not in has:
+        labels = ", ".join((traffic[0].protocol if traffic else families.HTTP).status_labels)
+        names = traffic[0].counted if traffic else "any request counter"
+        yield _lack("error_rate", service, f"there is no {names} with one of the labels {labels}")
+
+
+def _lack(metric: str, service: str, why: str) -> Gap:
+    mend = f"name a query under sources.prometheus.queries with metric: {metric}"
+    return Gap(NAME, f"{metric} of {service}", "not_found", why, mend)
+
+
 def _told(error: requests.RequestException | MalformedError, url: str) -> Told:
     match error:
+        case CredentialsError():
+            return "not_configured", cut(str(error)), error.mend
         case AnswerError():
             return _answer(error, url)
         case MalformedError():
@@ -76,7 +109,7 @@ def _told(error: requests.RequestException | MalformedError, url: str) -> Told:
                 mend,
             )
         case requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError():
-            return "invalid", f"{url} broke its answer off: {cut(innermost(error))}", ""
+            return "invalid", f"{url} broke its answer off: {cut(innermost(error))}", _reach(url)
         case requests.ConnectionError():
             return "unreachable", f"{url} is not reached: {cut(innermost(error))}", _reach(url)
         case _:

@@ -6,6 +6,7 @@ The recording (`prometheus.json.gz`, made by scripts/record_demo.py) holds, of o
     series    [{match: [selector], answer: [label set]}]
     instant   {PromQL: [{metric, value}]}                 as answered at the time it was asked
     range     {PromQL: [{metric, values: [number|null]}]} one value a step; null where there was no sample
+    other     [{path, query: {parameter: [text]}, answer}] alerts, rules, targets, ...; as they were, at any time
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Tape:
                 return {"resultType": "vector", "result": self._instant(parameters)}
             case "/api/v1/series":
                 return self._series(parameters)
-        raise RefusedError(404, "not_found", f"the demo's stand-in for Prometheus has no {path}")
+        return self._other(path, parameters)
 
     def _range(self, parameters: Parameters) -> list[dict[str, Any]]:
         recorded = self._looked_up("range", _text(parameters, "query"))
@@ -132,6 +133,13 @@ class Tape:
             raise RefusedError(422, "execution", f"these series were not recorded for the demo: {' '.join(wanted)}")
         outside = _number(parameters, "end") < self.start or _number(parameters, "start") > self.end()
         return [] if outside else known
+
+    def _other(self, path: str, parameters: Parameters) -> Any:
+        wanted = {name: sorted(values) for name, values in parameters.items() if name not in ("start", "end")}
+        for one in self.recording.get("other", ()):
+            if (one["path"], one["query"]) == (path, wanted):
+                return one["answer"]
+        raise RefusedError(404, "not_found", f"the demo's stand-in for Prometheus has no {path} with {wanted}")
 
 
 def _text(parameters: Parameters, name: str) -> str:

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from servers.prometheus import openmetrics, prometheus, saying, stub
 
 from collectors.prometheus import Prometheus, client, promql
-from gather_diagnostics import Gap, Raw, Request, Rows, Window
+from collectors.prometheus.address import address
+from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Window
 
 pytestmark = pytest.mark.slow
 
@@ -177,7 +178,7 @@ def read(url: str, make_request: Callable[..., Request]) -> Read:
             for row in item.rows if isinstance(item, Rows) else ():
                 by = "".join(c for c in ("endpoint", "instance", "version") if c in row)
                 found.setdefault((row["metric"], row["stat"], by), []).append(row)
-        assert all(isinstance(i, Rows | Raw | Gap) for i in items)
+        assert all(isinstance(i, Rows | Raw | Gap | Skew) for i in items)
         return found, [i for i in items if isinstance(i, Gap)]
 
     return ask
@@ -334,7 +335,7 @@ def test_the_check_passes(url: str, make_request: Callable[..., Request]) -> Non
 
 @pytest.fixture(scope="module")
 def connection(url: str) -> client.Client:
-    return client.Client(Prometheus.Settings(), client.address(url), {}, 600)
+    return client.Client(Prometheus.Settings(), address(url), {}, 600)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -74,12 +74,10 @@ def started(history: Path | None = None, *, config: str = "", flags: Iterable[st
         ]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
-        try:
+        with ended(process):
             url = f"http://127.0.0.1:{port}"
             _wait(url, process, folder / "log")
             yield url
-        finally:
-            _end(process)
 
 
 def _backfill(tool: str, history: Path, data: Path) -> None:
@@ -105,13 +103,18 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise ServerError(f"Prometheus is not ready at {url}: {log.read_text(errors='replace')[-500:]}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
+@contextmanager
+def ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End the process after the block, however the block ends."""
     try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def free_port() -> int:
@@ -228,6 +231,36 @@ def dripping(seconds: float, pause: float = 0.05) -> Answer:
             handler.wfile.flush()
             time.sleep(pause)
         handler.close_connection = True
+
+    return answer
+
+
+def stalling(seconds: float, body: bytes = b'{"status": "success", "data": [') -> Answer:
+    """Begins an answer and says no more."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(1000 + len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+        handler.wfile.flush()
+        time.sleep(seconds)
+        handler.close_connection = True
+
+    return answer
+
+
+def endless(part: bytes = b" " * 65_536) -> Answer:
+    """Sends without end, as fast as it is taken."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "application/json")
+        handler.end_headers()
+        handler.close_connection = True
+        while True:
+            handler.wfile.write(part)
 
     return answer
 
