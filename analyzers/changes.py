@@ -68,6 +68,10 @@ class Change:
     def files(self) -> list[str]:
         return [str(f.get("path", "")) for f in self.details.get("files", ())]
 
+    @property
+    def telling(self) -> tuple[int, int]:
+        return len(self.details.get("commits", ())), len(self.files)
+
     def words(self) -> set[str]:
         return _tokens(" ".join([self.summary, *self.files, str(self.details.get("body", ""))]))
 
@@ -101,7 +105,7 @@ def changes(request: Request, tables: Tables, findings: Findings) -> Iterator[Fi
     """The verdict, then the candidates, most probable first."""
     rows = [_change(row, details) for row, details in _rows(tables["changes"])]
     symptom = _symptom(request, tables, findings)
-    candidates = _candidates([r for r in rows if r.time in request.changes], rows)
+    candidates = _candidates(_told_once([r for r in rows if r.time in request.changes]), rows)
     marked = any(c.change.kind == "deploy" for c in candidates)
     rarity = _rarity([m for c in candidates for m in (c.change, *(m for m, _ in c.members))])
     for candidate in candidates:
@@ -136,6 +140,21 @@ def _change(row: Any, details: Mapping[str, Any]) -> Change:
         details=details,
         **text,
     )
+
+
+def _told_once(rows: Sequence[Change]) -> list[Change]:
+    """Without what two sources tell of one change: the same kind at the same commit, as a tag and as a release.
+
+    The account that says most is kept: one with commits before one with files before one with neither.
+    """
+    best: dict[tuple[str, str, str], Change] = {}
+    for row in rows:
+        revision = row.revision or ""
+        key = (row.kind, row.service or "", revision if _SHA.fullmatch(revision) else row.id)
+        if key not in best or row.telling > best[key].telling:
+            best[key] = row
+    kept = {row.id for row in best.values()}
+    return [row for row in rows if row.id in kept]
 
 
 def _candidates(recent: Sequence[Change], known: Sequence[Change]) -> list[Candidate]:
@@ -374,6 +393,7 @@ def _list(words: Sequence[str]) -> str:
     return ", ".join(f"“{w}”" for w in words)
 
 
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FILE = re.compile(r"[\w./\-]{1,200}\.(?:py|go|java|kt|scala|js|mjs|jsx|ts|tsx|rb|cs|php|rs|c|cc|cpp|ex|erl)\b")
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _COMMON = frozenset(

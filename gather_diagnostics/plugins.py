@@ -22,8 +22,12 @@ ANALYZERS = "gather_diagnostics.analyzers"
 
 BUILT_IN = (
     EntryPoint("git", "collectors.git:Git", COLLECTORS),
-    EntryPoint("logfiles", "collectors.logfiles:LogFiles", COLLECTORS),
+    EntryPoint("forge", "collectors.forge:Forge", COLLECTORS),
+    EntryPoint("kubernetes", "collectors.kubernetes:Kubernetes", COLLECTORS),
+    EntryPoint("cloudwatch", "collectors.cloudwatch:CloudWatch", COLLECTORS),
     EntryPoint("prometheus", "collectors.prometheus:Prometheus", COLLECTORS),
+    EntryPoint("alertmanager", "collectors.alertmanager:Alertmanager", COLLECTORS),
+    EntryPoint("logfiles", "collectors.logfiles:LogFiles", COLLECTORS),
     EntryPoint("onset", "analyzers.onset:onset", ANALYZERS),
     EntryPoint("changes", "analyzers.changes:changes", ANALYZERS),
     EntryPoint("latency", "analyzers.latency:latency", ANALYZERS),

@@ -13,6 +13,19 @@ from gather_diagnostics import Request, Window
 NOW = datetime(2026, 3, 14, 3, 20, tzinfo=UTC)
 
 
+ELSEWHERE = ("AWS_", "GITHUB_", "GH_", "GITLAB_", "CI_", "KUBE", "PROMETHEUS_", "ALERTMANAGER_")
+"""Beginnings of the environment variables by which collectors find sources."""
+
+
+@pytest.fixture(autouse=True)
+def _no_source_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may find, let alone ask, what the environment of the machine it runs on points to."""
+    for name in os.environ:
+        if name.startswith(ELSEWHERE):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
 @pytest.fixture
 def now() -> datetime:
     """A fixed 'now' for everything that does not talk to a live server."""

@@ -172,6 +172,7 @@ def ready(checkout: Path) -> Path:
     run(checkout, "scripts/setup", "dev")
     (checkout / "calls").unlink()
     plant(checkout / "scripts/fetch_test_servers", "#!/bin/sh\necho fetched\n")
+    plant(checkout / "scripts/build_kube_apiserver", "#!/bin/sh\necho built\n")
     plant(checkout / "bin/chromium", "#!/bin/sh\n")
     return checkout
 
@@ -206,6 +207,7 @@ def test_arguments_go_to_one_run_of_pytest(ready: Path) -> None:
 
 def test_missing_servers_do_not_keep_the_tests_from_running(ready: Path) -> None:
     plant(ready / "scripts/fetch_test_servers", "#!/bin/sh\nexit 1\n")
+    plant(ready / "scripts/build_kube_apiserver", "#!/bin/sh\nexit 1\n")
     result = run(ready, "scripts/test", "tests/core", PATH=path_with_browser(ready))
     assert result.returncode == 0
     assert "without the real servers" in result.stderr

@@ -36,6 +36,8 @@ Exit codes: 0 complete, 1 usage or configuration error, 2 written but partial,
 @click.option("--change-window", metavar="DURATION", help="How far back changes are looked up. [24h]")
 @click.option("--source", "names", multiple=True, metavar="NAME", help="Read this source only; repeatable.")
 @click.option("--logs", multiple=True, metavar="GLOB", help="Read these log files; - is stdin; repeatable.")
+@click.option("--context", "contexts", multiple=True, metavar="NAME", help="Kubernetes context; repeatable.")
+@click.option("--namespace", "-n", metavar="NAME", help="Kubernetes namespace.")
 @config_option
 @click.option("--deadline", default="60s", metavar="DURATION", show_default=True, help="For the whole run.")
 @click.option("--description", default="", metavar="TEXT", help="What the alert said.")
@@ -55,6 +57,8 @@ def gather(
     change_window: str | None,
     names: tuple[str, ...],
     logs: tuple[str, ...],
+    contexts: tuple[str, ...],
+    namespace: str | None,
     config_path: Path | None,
     deadline: str,
     description: str,
@@ -66,7 +70,8 @@ def gather(
     debug: bool,
 ) -> int | None:
     """Collect evidence for an incident: when it really started, what changed just before, which change most
-    likely did it and why. Reads git, log files and Prometheus; changes nothing anywhere. Writes one bundle.
+    likely did it and why. Reads git, Kubernetes, CloudWatch, Prometheus and log files;
+    changes nothing anywhere. Writes one bundle.
 
     Times: 2026-03-14T02:47Z, '2026-03-14 02:47' (local), 02:47 (today), '25m ago'. Durations: 90s, 45m, 2h, 1d.
     """
@@ -79,6 +84,8 @@ def gather(
     config = load_config(config_path)
     if logs:
         config.override("logfiles", {"paths": [_absolute(glob) for glob in logs]})
+    cluster = {"contexts": list(contexts), "namespace": namespace}
+    config.override("kubernetes", {name: value for name, value in cluster.items() if value})
     request = build_request(
         config, service, since=since, at=at, start=start, end=end, change_window=change_window,
         deadline=deadline, description=description, severity=severity,

@@ -112,3 +112,13 @@ def test_another_services_change_ranks_below_ours(request_, onset, symptoms) -> 
 def test_only_changes_in_the_change_window_are_candidates(request_, onset, symptoms) -> None:
     found = findings(request_, **symptoms, changes=[deploy(request_.changes.start - MINUTE, "old")])
     assert found["changes"].headline == "No change is known in the change window."
+
+
+def test_one_change_told_by_two_sources_is_one_candidate(request_, onset, symptoms) -> None:
+    sha = "ab" * 20
+    tag = deploy(onset - 3 * MINUTE, "v2", sha)
+    release = tag | {"id": "github:release:7", "summary": "v2", "details": {}}
+    landed = commit(onset - 20 * MINUTE, sha, "services/checkout/app/db/pool.py")
+    found = findings(request_, **symptoms, changes=[tag, release, landed])
+    assert found["changes"].details["candidates"] == 1
+    assert found["changes"].details["first"] == "git:tag:v2"

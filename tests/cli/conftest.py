@@ -26,8 +26,7 @@ class Ran:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Callable[..., Ran]:
     """run('--service', 'x', ...) in an empty folder, with no source's environment variables set."""
-    for name in ("PROMETHEUS_URL", "KUBECONFIG"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "nobodys-home"))
     monkeypatch.setenv("TZ", "UTC")
     monkeypatch.chdir(tmp_path)
 

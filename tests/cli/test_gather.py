@@ -29,11 +29,9 @@ def test_zero_configuration_in_a_checkout(run, tmp_path: Path) -> None:
     ran = run("--service", "checkout", "--format", "json", "--quiet")
     assert ran.code == 0, ran.err
     document = ran.json
-    assert {c["source"]: c["status"] for c in document["coverage"]} == {
-        "git": "complete",
-        "logfiles": "not_used",
-        "prometheus": "not_used",
-    }
+    status = {c["source"]: c["status"] for c in document["coverage"]}
+    assert status.pop("git") == "complete"
+    assert set(status.values()) == {"not_used"}, status
     assert document["onset"]["time"] is None
     assert (Path(document["bundle"]) / "evidence.html").is_file()
 

@@ -25,12 +25,12 @@ def test_importing_costs_nothing_heavy() -> None:
 
 
 def test_built_ins_come_first() -> None:
-    assert plugins.names(plugins.COLLECTORS)[:3] == ("git", "logfiles", "prometheus")
+    assert plugins.names(plugins.COLLECTORS)[:3] == ("git", "forge", "kubernetes")
     assert plugins.names(plugins.ANALYZERS)[:4] == ("onset", "changes", "latency", "error_rate")
 
 
 def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(PluginError, match="no collector 'gti'; there are git, logfiles"):
+    with pytest.raises(PluginError, match="no collector 'gti'; there are git, forge"):
         plugins.load(plugins.COLLECTORS, "gti")
 
 

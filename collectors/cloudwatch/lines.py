@@ -1,0 +1,195 @@
+"""Reads the log lines of the service's groups, several groups at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from collectors.cloudwatch import groups, insights, logrows, steps
+from collectors.cloudwatch.api import Api
+from collectors.cloudwatch.groups import Group
+from collectors.cloudwatch.insights import Count, Meter, TooCostlyError
+from collectors.cloudwatch.logrows import Event, Shaper
+from collectors.cloudwatch.settings import NAME, CloudWatchSettings
+from collectors.cloudwatch.side_by_side import side_by_side
+from collectors.cloudwatch.spans import from_milliseconds, milliseconds
+from collectors.cloudwatch.steps import Step
+from collectors.cloudwatch.troubles import CallError, OutOfTimeError, gap, truncated
+from gather_diagnostics import Gap, Request, Rows, Window
+
+THREADS = 4
+PAGE = 10_000
+"""Events of one answer of FilterLogEvents: AWS's limit, besides 1 MB."""
+Items = Iterator[Rows | Gap]
+
+
+def read(api: Api, settings: CloudWatchSettings, request: Request) -> Items:
+    """What error lines there are (Logs Insights), then the lines of every group."""
+    found: list[Group] = []
+    for item in groups.find(api, settings, request):
+        if isinstance(item, Gap):
+            yield item
+        else:
+            found.append(item)
+    if not found:
+        return
+    meter = Meter(settings.max_scan_bytes)
+    counts = (yield from _overview(api, request, found, meter)) if settings.insights else None
+    counted = [_of(group, counts) for group in found]
+    sizes = [None if c is None else sum(one.lines for one in c) for c in counted]
+    shares = steps.shares(sizes, settings.max_log_events)
+    reading = [_Reading(api, request, *given, meter) for given in zip(found, counted, shares, strict=True)]
+    yield from side_by_side([r.items for r in reading], THREADS)
+
+
+def _of(group: Group, counts: Sequence[Count] | None) -> list[Count] | None:
+    return None if counts is None else [c for c in counts if c.group == group.name]
+
+
+def _overview(api: Api, request: Request, found: Sequence[Group], meter: Meter) -> Any:
+    """Yields rows of the metrics table, or a gap; returns the counts, None where there are none."""
+    window = Window(request.baseline.start, request.incident.end)
+    wanted = f"error lines of {request.service} by the minute"
+    try:
+        seconds, counts = insights.counts(api, [g.name for g in found], window, meter)
+    except TooCostlyError as error:
+        yield truncated(wanted, f"Logs Insights was stopped: {error}", "raise sources.cloudwatch.max_scan_bytes")
+        return None
+    except CallError as error:
+        yield gap(error, wanted)
+        return None
+    if rows := list(logrows.overview(counts, request.service, api.region, seconds)):
+        yield Rows("metrics", rows)
+    # No count at all is what Insights says of lines it has not indexed yet: that is not a count of none.
+    return counts or None
+
+
+@dataclass
+class _Reading:
+    """One group of one request. Used once."""
+
+    api: Api
+    request: Request
+    group: Group
+    counts: Sequence[Count] | None
+    share: int
+    """Lines that are kept."""
+    meter: Meter
+    seen: set[str] = field(default_factory=set)
+    """Ids of events that are kept: steps may overlap."""
+    cut: list[str] = field(default_factory=list)
+    """What was kept where not everything was."""
+    failed: list[CallError] = field(default_factory=list)
+    """Long lines that could not be read whole."""
+    _kept: int = 0
+
+    def items(self) -> Items:
+        plan = steps.plan(self.request, self.counts, self.share)
+        try:
+            for step in plan:
+                yield from self._step(step)
+        except TooCostlyError as error:
+            why = f"Logs Insights was stopped: {error}"
+            yield truncated(self._wanted, why, "raise sources.cloudwatch.max_scan_bytes")
+        except CallError as error:
+            yield gap(error, self._wanted, self._arn(error))
+        if self.counts is not None and sum(c.lines for c in self.counts) > self.share:
+            self.cut.insert(0, "all lines around the first error, of the rest the lines with errors")
+        if self.cut:
+            yield self._truncated()
+        for missing in self.failed[:1]:
+            yield gap(missing, f"the rest of long lines of {self.group.name}")
+
+    def _step(self, step: Step) -> Items:
+        """The lines of one step; where there are more than it may keep: the errors of the rest."""
+        last = yield from self._lines(step)
+        if last is None:
+            return
+        self.cut.append(f"lines until {last:%H:%M:%S} UTC" if not step.pattern else "some of the errors")
+        if step.pattern or step.window.start != self.request.incident.start or last <= step.window.start:
+            return
+        rest = Window(last, step.window.end)
+        first = yield from self._errors(rest, max(1, step.most // 4))
+        near = steps.around(first, rest)
+        if near is not None:
+            yield from self._lines(Step(near, "", max(1, step.most // 4)))
+
+    def _errors(self, window: Window, most: int) -> Any:
+        """Yields the rows of error lines; returns the time of the first."""
+        times: list[int] = []
+        yield from self._shaped(Step(window, steps.ERRORS, most), times)
+        return from_milliseconds(min(times)) if times else None
+
+    def _lines(self, step: Step) -> Any:
+        """Yields rows; returns None when the step was read to its end, else the time (UTC) up to which it was."""
+        times = [milliseconds(step.window.start)]
+        full = yield from self._shaped(step, times)
+        return from_milliseconds(max(times)) if full else None
+
+    def _shaped(self, step: Step, times: list[int]) -> Any:
+        """Yields rows and puts the first and last time of each page into `times`; returns whether it was cut."""
+        shaper = Shaper(self.group, self.request.service)
+        cut = False
+        try:
+            for events, full in self._pages(step):
+                yield from self._rows(shaper.rows(events))
+                cut = cut or full
+                stamps = sorted(e["timestamp"] for e in events)
+                times += stamps[:1] + stamps[-1:]
+        except (CallError, TooCostlyError):
+            yield from self._rows(shaper.rest())
+            raise
+        yield from self._rows(shaper.rest())
+        return cut
+
+    def _rows(self, rows: Sequence[dict[str, Any]]) -> Items:
+        if rows:
+            yield Rows("logs", rows)
+
+    def _pages(self, step: Step) -> Iterator[tuple[list[Event], bool]]:
+        """(new events of a page, whether no more may be kept). Raises CallError and TooCostlyError."""
+        kept = 0
+        for page in self._source(step):
+            events = [e for e in page if self._new(e)]
+            given = min(len(events), step.most - kept, self.share - self._kept)
+            self._kept += given
+            kept += given
+            full = given < len(events)
+            self.seen.update(str(e.get("eventId", "")) for e in events[:given])
+            self.seen.discard("")
+            yield events[:given], full
+            if full:
+                return
+
+    def _new(self, event: Event) -> bool:
+        return isinstance(event.get("timestamp"), int) and str(event.get("eventId", "")) not in self.seen
+
+    def _source(self, step: Step) -> Iterator[Sequence[Event]]:
+        if not self.group.filterable:
+            failed: list[CallError] = []
+            given = (self.api, self.group.name, step.window, self.meter, failed)
+            yield from insights.lines(*given, errors=bool(step.pattern))
+            self.failed += failed
+            return
+        asked: dict[str, Any] = {"logGroupName": self.group.name, "limit": PAGE}
+        asked |= {"filterPattern": step.pattern} if step.pattern else {}
+        # The end is inclusive in AWS's eyes, exclusive in ours.
+        asked |= {"startTime": milliseconds(step.window.start), "endTime": milliseconds(step.window.end) - 1}
+        for page in self.api.pages("logs", "filter_log_events", **asked):
+            yield page.get("events") or ()
+
+    @property
+    def _wanted(self) -> str:
+        return f"log lines of {self.group.name}"
+
+    def _arn(self, error: CallError) -> str:
+        if isinstance(error.error, OutOfTimeError):
+            return ""
+        return f"arn:aws:logs:{self.api.region}:*:log-group:{self.group.name}:*"
+
+    def _truncated(self) -> Gap:
+        kept = ", ".join(dict.fromkeys(self.cut))
+        why = f"more lines are in the windows than the {self.share:,} that may be kept; kept were {kept}"
+        mend = "raise sources.cloudwatch.max_log_events, or ask for a shorter window"
+        return Gap(NAME, f"all {self._wanted}", "truncated", why, mend)

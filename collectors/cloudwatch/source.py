@@ -1,0 +1,131 @@
+"""The collector's three entrances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from botocore.session import Session
+
+from collectors.cloudwatch import credentials, groups, permissions, reading
+from collectors.cloudwatch.api import Api
+from collectors.cloudwatch.settings import NAME, CloudWatchSettings
+from collectors.cloudwatch.side_by_side import Job
+from collectors.cloudwatch.troubles import CallError, clock, gap
+from gather_diagnostics import Gap, Request, Rows, Target
+
+SHARE = 0.9
+"""Of the source's time that is used; the rest is for handing over."""
+
+PATIENCE = 0.5
+"""Of the source's time that deployments wait for CloudTrail to tell who began them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """Where to ask, and how that was found."""
+
+    core: Session
+    regions: tuple[str, ...]
+    because: str
+
+
+class CloudWatch:
+    """Metrics, alarms, log lines and changes of a service, from AWS."""
+
+    name: ClassVar[str] = NAME
+    tables: ClassVar[frozenset[str]] = frozenset({"metrics", "logs", "changes", "events"})
+    Settings: ClassVar[type[CloudWatchSettings]] = CloudWatchSettings
+    policy_name: ClassVar[str] = "aws"
+
+    def __init__(self, settings: CloudWatchSettings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def policy(cls) -> str:
+        """The least-privilege, read-only IAM policy that everything here needs, as JSON."""
+        return permissions.policy()
+
+    def plan(self, request: Request) -> Iterable[Target | Gap]:
+        """What is read in each region, where credentials are at hand. Looks at environment and files, sends nothing."""
+        account = self._account()
+        if isinstance(account, Gap):
+            yield account
+            return
+        service = request.service
+        logs = ", ".join(groups.patterns(self.settings, service))
+        guard = (
+            f"counted by Logs Insights up to {self.settings.max_scan_bytes:,} bytes" if self.settings.insights else ""
+        )
+        bounds = "; ".join(w for w in (guard, f"at most {self.settings.max_log_events:,} lines") if w)
+        for region in account.regions:
+            where = self._where(region)
+            yield Target(f"metrics and alarms of {service}", f"{where} CloudWatch", account.because)
+            yield Target(f"log lines of {service} ({bounds})", f"{where} Logs: {logs}", account.because)
+            changers = "CodeDeploy, ECS, Lambda, CloudTrail, CloudFormation, RDS"
+            yield Target(f"changes of {service}", f"{where} {changers}", account.because)
+
+    def check(self, request: Request) -> Iterable[Gap]:
+        """Ask who we are, and for the metrics of Lambda: tells credentials, network, permission and clock."""
+        for item in self._apis(request):
+            if isinstance(item, Gap):
+                yield item
+                continue
+            try:
+                item.call("cloudwatch", "list_metrics", Namespace="AWS/Lambda", MetricName="Invocations")
+            except CallError as error:
+                yield gap(error, f"metrics in {item.region}")
+            yield from clock(item.skew)
+
+    def collect(self, request: Request) -> Iterator[Rows | Gap]:
+        """Every region and service side by side; what fails is told, the others go on."""
+        todo: list[Job[Rows | Gap]] = []
+        for item in self._apis(request):
+            if isinstance(item, Gap):
+                yield item
+            else:
+                yield from clock(item.skew)
+                todo += reading.jobs(item, self.settings, request)
+        yield from reading.read(todo, request.source_seconds * PATIENCE)
+
+    def _account(self) -> _Account | Gap:
+        because = credentials.found(self.settings)
+        if isinstance(because, Gap):
+            return because
+        core = credentials.session(self.settings)
+        regions = credentials.regions(self.settings, core)
+        return regions if isinstance(regions, Gap) else _Account(core, regions, because)
+
+    def _apis(self, request: Request) -> Iterator[Api | Gap]:
+        """A way into each region, or why there is none."""
+        account = self._account()
+        if isinstance(account, Gap):
+            yield account
+            return
+        seconds = request.source_seconds * SHARE
+        core = account.core
+        if self.settings.role_arn:
+            entry = Api(core, account.regions[0], seconds, self.settings.endpoint_url)
+            try:
+                core = credentials.assumed(entry, self.settings, request.service)
+            except CallError as error:
+                yield gap(error, f"the role {self.settings.role_arn}", self.settings.role_arn)
+                return
+        for region in account.regions:
+            api = Api(core, region, seconds, self.settings.endpoint_url)
+            try:
+                api.call("sts", "get_caller_identity")
+            except CallError as error:
+                yield gap(error, f"an answer of AWS in {region}")
+                if error.hopeless:
+                    return
+                # A network may reach CloudWatch and not STS; an address given for all of them is the same for all.
+                if self.settings.endpoint_url:
+                    continue
+            yield api
+
+    def _where(self, region: str) -> str:
+        host = urlsplit(self.settings.endpoint_url).netloc
+        return f"{region} ({host})" if host else region
