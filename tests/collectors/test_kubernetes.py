@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import os
+import socket
 import stat
 import threading
 import time
@@ -28,6 +29,7 @@ from hypothesis import strategies as st
 from collectors.kubernetes import (
     Kubernetes,
     client,
+    configuration,
     happenings,
     helm,
     labels,
@@ -235,6 +237,11 @@ def test_a_rollout_that_is_not_done(reason: str, state: str) -> None:
     assert ("stuck" in row["summary"]) is (state == "stuck")
 
 
+def test_a_rollout_is_not_done_before_it_began() -> None:
+    row = rolled(deployment(2, minutes=30), [replica_set(1, 600, "c:1.0"), replica_set(2, 5, "c:1.1")])[-1]
+    assert row["finished"] is None
+
+
 def test_a_rollback_has_the_time_of_its_event() -> None:
     carriers = [replica_set(3, 600, "c:1.0", history="1"), replica_set(2, 300, "c:1.1")]
     event = {"reason": "ScalingReplicaSet", "firstTimestamp": at(7)}
@@ -321,8 +328,6 @@ anything = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["metadata", "spec", "status", "data", "involvedObject"]), anything))
 def test_objects_of_any_shape_do_no_harm(thing: dict[str, Any]) -> None:
-    from collectors.kubernetes import configuration
-
     thing = {**thing, "kind": "Pod"}
     to_batch("workloads", "kubernetes", [pods.row(thing, ORIGIN)])
     to_batch("events", "kubernetes", list(pods.events(thing, ORIGIN, DAY.start)))
@@ -451,6 +456,31 @@ def test_callees_are_services_that_are_there() -> None:
     known = {"payments", "cart", "db", "users", "mail", "search", "checkout"}
     rows = list(network.edges([thing], known, [], [], ORIGIN))
     assert [r["callee"] for r in rows] == ["cart", "db", "payments"]
+
+
+def test_an_address_counts_as_ready_unless_told_otherwise() -> None:
+    def slice_(*conditions: Any) -> Any:
+        marks = {"kubernetes.io/service-name": "checkout"}
+        endpoints = [{"conditions": c} for c in conditions]
+        return {"kind": "EndpointSlice", "metadata": {"namespace": "shop", "labels": marks}, "endpoints": endpoints}
+
+    service = {"kind": "Service", "metadata": {"name": "checkout", "namespace": "shop"}}
+    assert network.behind(service, [slice_({"ready": None}, {"ready": False}), slice_({})]) == (2, 3)
+    assert not list(network.unready(service, [slice_({})], ORIGIN))
+    (told,) = network.unready(service, [slice_({"ready": False})], ORIGIN)
+    assert (told["reason"], told["message"][:26]) == ("NoReadyEndpoints", "none of its 1 addresses is")
+
+
+def test_only_writes_inside_the_window_are_changes() -> None:
+    def write(minutes: float, manager: str, *keys: str) -> Any:
+        fields = {"f:data": {".": {}, **{f"f:{k}": {} for k in keys}}}
+        return {"manager": manager, "time": at(minutes), "fieldsV1": fields}
+
+    entries = [write(60 * 48, "helm", "OLD"), write(9, "kubectl", "B", "A"), {"manager": "x", "time": at(3)}]
+    metadata = {"name": "settings", "namespace": "shop", "managedFields": entries, "creationTimestamp": at(60 * 48)}
+    (row,) = configuration.rows({"kind": "ConfigMap", "metadata": metadata}, ORIGIN, DAY)
+    assert row["summary"] == "ConfigMap settings changed by kubectl; keys it writes: A, B"
+    assert row["time"] == NOW - timedelta(minutes=9)
 
 
 # --- logs
@@ -747,6 +777,112 @@ def test_throttling_is_waited_for_within_bounds(api: Any, make_request: Any) -> 
     assert [g.cause for g in made.gaps] == ["throttled"]
     assert api.server.count(POD_LIST) == before + 1
     assert api.server.asked[-1][1] == POD_LIST, "a server that is busy is left in peace"
+
+
+def test_a_server_that_throttles_is_asked_nothing_further(api: Any, make_request: Any) -> None:
+    thing = workload("checkout", app="checkout")
+    api.server.routes[DEPLOYMENTS] = [saying(200, {"items": [thing]})]
+    events = "/api/v1/namespaces/shop/events"
+    api.server.routes[events] = [refusal(429, "slow down", **{"Retry-After": "3600"})]
+    made = collected(api.config, make_request())
+    assert [g.cause for g in made.gaps] == ["throttled"]
+    assert api.server.asked[-1][1] == events
+    api.server.routes[events] = [refusal(403, "no")]
+    made = collected(api.config, make_request())
+    assert [g.cause for g in made.gaps] == ["denied"]
+    assert api.server.asked[-1][1] != events, "another refusal is of this one list alone"
+
+
+def test_pages_are_of_the_size_asked_for(api: Any, make_request: Any) -> None:
+    collected(api.config, make_request(), page_size=7)
+    assert all(q["limit"] == ["7"] for _, p, q in api.server.asked if "review" not in p)
+
+
+def test_contents_of_secrets_stay_on_the_server(api: Any, make_request: Any) -> None:
+    release = {"name": "sh.helm.release.v1.checkout.v1", "namespace": "shop", "creationTimestamp": at(5), "uid": "r"}
+    release["labels"] = {"owner": "helm", "name": "checkout", "version": "1", "status": "deployed", "app": "checkout"}
+    api.server.routes[DEPLOYMENTS] = [saying(200, {"items": [workload("checkout", app="checkout")]})]
+    full = {"metadata": release, "data": {"release": packed({"config": {"password": SECRET}})}}
+    secrets = "/api/v1/namespaces/shop/secrets"
+    api.server.routes[secrets] = [saying(200, {"items": [{"metadata": release}]})] * 2 + [
+        saying(200, {"items": [full]})
+    ]
+    made = collected(api.config, make_request())
+    asked = [
+        (q, h["Accept"]) for (_, p, q), h in zip(api.server.asked, api.server.headers, strict=True) if p == secrets
+    ]
+    assert [a.startswith("application/json;as=PartialObjectMetadataList") for _, a in asked] == [True, True, False]
+    assert asked[2][0]["labelSelector"] == ["owner=helm,name=checkout,version in (1)"], "payloads of Helm's alone"
+    assert [r["kind"] for table, r in made.rows if table == "changes"] == ["deploy"], (
+        "a release is no Secret that changed"
+    )
+
+
+def test_events_under_their_other_name_will_do(api: Any, make_request: Any) -> None:
+    names_ = ["pods", "deployments", "pods/log"]
+    api.server.rules = [
+        {"verbs": ["list", "get"], "apiGroups": ["", "apps"], "resources": names_},
+        {"verbs": ["list"], "apiGroups": ["events.k8s.io"], "resources": ["events"]},
+    ]
+    api.server.routes[DEPLOYMENTS] = [saying(200, {"items": [workload("checkout", app="checkout")]})]
+    seen = event(metadata={"uid": "e"}, eventTime=at(5), note="hm")
+    seen["regarding"] = {"kind": "Deployment", "namespace": "shop", "name": "checkout"}
+    del seen["involvedObject"]
+    api.server.routes["/apis/events.k8s.io/v1/namespaces/shop/events"] = [saying(200, {"items": [seen]})]
+    made = collected(api.config, make_request())
+    assert [r["message"] for table, r in made.rows if table == "events"] == ["hm"]
+    assert [g.cause for g in made.gaps] == ["denied"]
+    assert "events" not in made.gaps[0].wanted
+    del api.server.rules[1]
+    assert "list events" in collected(api.config, make_request()).gaps[0].wanted
+
+
+def test_nodes_that_a_role_in_a_namespace_can_not_grant(api: Any, make_request: Any) -> None:
+    api.server.routes[POD_LIST] = [saying(200, {"items": [{**simple_pod(n), "spec": {"nodeName": n}} for n in "ab"]})]
+    api.server.routes["/api/v1/nodes/a"] = [refusal(403, "nodes is forbidden")]
+    assert collected(api.config, make_request()).gaps == []
+    assert api.server.count("/api/v1/nodes/b") == 0
+
+
+def test_endpoints_where_slices_are_not_served(api: Any, make_request: Any) -> None:
+    api.server.routes[POD_LIST] = [saying(200, {"items": [simple_pod("a")]})]
+    metadata = {"name": "checkout", "namespace": "shop", "uid": "s"}
+    service = {"metadata": metadata, "spec": {"selector": {"app": "checkout"}}}
+    api.server.routes["/api/v1/namespaces/shop/services"] = [saying(200, {"items": [service]})]
+    api.server.routes["/apis/discovery.k8s.io/v1/namespaces/shop/endpointslices"] = [refusal(404, "not found")]
+    ready = {"metadata": metadata, "subsets": [{"addresses": [{"ip": "10.0.0.1"}]}]}
+    api.server.routes["/api/v1/namespaces/shop/endpoints"] = [
+        saying(200, {"items": [ready]}),
+        saying(200, {"items": []}),
+    ]
+    for expected in ([], ["NoReadyEndpoints"]):
+        made = collected(api.config, make_request())
+        assert [r["reason"] for table, r in made.rows if table == "events"] == expected
+        assert made.gaps == []
+
+
+def test_lines_outside_the_windows_are_left_out(api: Any, make_request: Any) -> None:
+    thing = {**simple_pod("a"), "spec": {"containers": [{"name": "app"}]}}
+    api.server.routes[POD_LIST] = [saying(200, {"items": [thing]})]
+    lines = [f"{at(m)} line {m}" for m in (121, 119, 61, 1, 0, -5)]
+    api.server.routes[f"{POD_LIST}/a/log"] = [saying(200, "\n".join(lines).encode())]
+    made = collected(api.config, make_request())
+    assert [r["message"] for table, r in made.rows if table == "logs"] == ["line 119", "line 61", "line 1"]
+    assert api.server.asked[-1][2]["sinceTime"] == [at(120)]
+
+
+def test_a_cluster_that_hangs_leaves_time_to_the_next(api: Any, make_request: Any, tmp_path: Path) -> None:
+    api.server.routes[POD_LIST] = [saying(200, {"items": [simple_pod("a")]})]
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(8)
+        document = yaml.safe_load(api.config.read_text())
+        document["clusters"].append({"name": "d", "cluster": {"server": f"http://127.0.0.1:{deaf.getsockname()[1]}"}})
+        document["contexts"].append({"name": "deaf", "context": {"cluster": "d", "user": "me"}})
+        api.config.write_text(yaml.safe_dump(document))
+        made = collected(api.config, make_request(source_seconds=2.0), contexts=["deaf", "prod"])
+    assert names(made) == ["a"]
+    assert [g.cause for g in made.gaps] == ["timeout"]
 
 
 def test_a_hiccup_is_tried_once_more(api: Any, make_request: Any) -> None:
