@@ -15,9 +15,9 @@ from typing import Any
 import requests
 from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
-from collectors.alertmanager.address import Address
-from collectors.alertmanager.auth import auth
 from collectors.alertmanager.settings import AlertmanagerSettings
+from gather_diagnostics.http.address import Address
+from gather_diagnostics.http.auth import auth
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
@@ -59,7 +59,7 @@ class Client:
         self._deadline = time.monotonic() + seconds
         self._session = requests.Session()
         self._session.verify = settings.verify_tls
-        self._session.auth = auth(settings, where)
+        self._session.auth = auth(settings, where, "alertmanager")
         self._session.headers.update(headers)
 
     def alerts(self, matchers: Sequence[str]) -> Sequence[Any]:

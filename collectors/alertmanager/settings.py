@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import Field
 
-from gather_diagnostics.config import LocalPath
+from gather_diagnostics.http.settings import ServerSettings
 
 
-class AlertmanagerSettings(BaseModel):
+class AlertmanagerSettings(ServerSettings):
     """`sources.alertmanager` in diagnostics.yaml. Texts may hold '{service}'."""
 
-    model_config = ConfigDict(extra="forbid")
     url: str = Field(default="", description="address of the server, path prefix included; empty: $ALERTMANAGER_URL")
-    headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
-    bearer_token: SecretStr = Field(default=SecretStr(""), description="sent as 'Authorization: Bearer ...'")
-    bearer_token_file: LocalPath = Field(
-        default="", repr=False, description="file with the bearer token, read again for every request"
-    )
-    sigv4_region: str = Field(
-        default="",
-        description="AWS region; signs requests with the AWS credentials at hand, for Amazon Managed Prometheus",
-    )
-    tenant: str = Field(default="", description="sent as X-Scope-OrgID: the tenant in Mimir or Cortex")
-    username: str = Field(default="", description="for HTTP basic authentication")
-    password: SecretStr = Field(default=SecretStr(""), description="for HTTP basic authentication")
-    verify_tls: bool = Field(
-        default=True, description="false accepts any certificate; REQUESTS_CA_BUNDLE names a private authority"
-    )
     matchers: list[str] = Field(
         default_factory=list,
         description="matchers that select the service's alerts, e.g. 'team=\"shop\"'; empty: the usual labels",

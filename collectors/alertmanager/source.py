@@ -12,12 +12,12 @@ from urllib.parse import quote
 import requests
 
 from collectors.alertmanager import shape
-from collectors.alertmanager.address import Address, address
 from collectors.alertmanager.client import Client, OutOfTimeError
 from collectors.alertmanager.settings import AlertmanagerSettings
 from collectors.alertmanager.shape import MalformedError
 from collectors.alertmanager.troubles import FINAL, NAME, clock, cut, gap
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target, Window
+from gather_diagnostics.http.address import Address, address
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""

@@ -9,12 +9,12 @@ from typing import Any
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
-from collectors.prometheus.address import Address
-from collectors.prometheus.auth import auth
 from collectors.prometheus.session import AnswerError, Session
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.spans import Span
 from gather_diagnostics import Window
+from gather_diagnostics.http.address import Address
+from gather_diagnostics.http.auth import auth
 
 ABSENT = frozenset({404, 405, 501})
 """How servers that speak a part of the API alone (Mimir, VictoriaMetrics, Amazon's) answer the other part."""
@@ -34,7 +34,7 @@ class Client:
         self._headers = dict(headers)
         self._session = Session(self.deadline)
         self._session.verify = settings.verify_tls
-        self._session.auth = auth(settings, where)
+        self._session.auth = auth(settings, where, "prometheus")
         # Nothing is tried twice but a gateway's hiccup: a refused connection is told at once.
         retry = Retry(
             total=1,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gather_diagnostics.config import LocalPath
+from gather_diagnostics.http.settings import ServerSettings
 
 QueryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 """Also the name of a file in the bundle."""
@@ -28,26 +28,10 @@ class QuerySettings(BaseModel):
     unit: str = Field(default="count", description="column unit: s, ratio, 1/s, cores, bytes, percent or count")
 
 
-class PrometheusSettings(BaseModel):
+class PrometheusSettings(ServerSettings):
     """`sources.prometheus` in diagnostics.yaml. Texts may hold '{service}'."""
 
-    model_config = ConfigDict(extra="forbid")
     url: str = Field(default="", description="address of the server, path prefix included; empty: $PROMETHEUS_URL")
-    headers: dict[str, SecretStr] = Field(default_factory=dict, description="sent with every request")
-    bearer_token: SecretStr = Field(default=SecretStr(""), description="sent as 'Authorization: Bearer ...'")
-    bearer_token_file: LocalPath = Field(
-        default="", repr=False, description="file with the bearer token, read again for every request"
-    )
-    sigv4_region: str = Field(
-        default="",
-        description="AWS region; signs requests with the AWS credentials at hand, for Amazon Managed Prometheus",
-    )
-    tenant: str = Field(default="", description="sent as X-Scope-OrgID: the tenant in Mimir, Cortex or Thanos")
-    username: str = Field(default="", description="for HTTP basic authentication")
-    password: SecretStr = Field(default=SecretStr(""), description="for HTTP basic authentication")
-    verify_tls: bool = Field(
-        default=True, description="false accepts any certificate; REQUESTS_CA_BUNDLE names a private authority"
-    )
     selector: str = Field(
         default="",
         description='PromQL matchers that select the service, e.g. \'app="checkout",namespace="shop"\';'

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import requests
 
-from collectors.prometheus.address import Address, address
 from collectors.prometheus.client import Client
 from collectors.prometheus.reading import Reading
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.troubles import clock, cut, gap
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target
+from gather_diagnostics.http.address import Address, address
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""

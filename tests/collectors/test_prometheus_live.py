@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from servers.prometheus import openmetrics, prometheus, saying, stub
 
 from collectors.prometheus import Prometheus, client, promql
-from collectors.prometheus.address import address
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Window
+from gather_diagnostics.http.address import address
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,8 @@ from typing import Any
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from collectors.prometheus.address import Address
-from collectors.prometheus.settings import PrometheusSettings
+from gather_diagnostics.http.address import Address
+from gather_diagnostics.http.settings import ServerSettings
 
 LARGEST_TOKEN = 65_536
 """Bytes of a token's file."""
@@ -39,15 +39,16 @@ class Bearer(AuthBase):
 class BearerFile(AuthBase):
     """Reads the token for every request: Kubernetes replaces a service account's before it expires."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, source: str) -> None:
         self._path = path
+        self._source = source
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return Bearer(self._token())(request)
 
     def _token(self) -> str:
         """Raises CredentialsError."""
-        mend = "correct sources.prometheus.bearer_token_file"
+        mend = f"correct sources.{self._source}.bearer_token_file"
         try:
             with open(self._path, "rb") as stream:
                 token = stream.read(LARGEST_TOKEN).decode().strip()
@@ -67,8 +68,9 @@ class SigV4(AuthBase):
     Source: docs.aws.amazon.com/prometheus/latest/userguide/AMP-compatible-APIs.html
     """
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, source: str) -> None:
         self._region = region
+        self._source = source
         self._lock = threading.Lock()
         self._found: Any = None
 
@@ -96,18 +98,22 @@ class SigV4(AuthBase):
         except BotoCoreError as error:
             raise CredentialsError(f"the AWS credentials can't be had: {error}", mend) from error
         if frozen is None:
-            raise CredentialsError("sources.prometheus.sigv4_region is set, and there are no AWS credentials", mend)
+            why = f"sources.{self._source}.sigv4_region is set, and there are no AWS credentials"
+            raise CredentialsError(why, mend)
         return frozen
 
 
-def auth(settings: PrometheusSettings, where: Address) -> AuthBase | None:
-    """What signs the requests, by the settings; credentials in the address come last. Reads and sends nothing."""
+def auth(settings: ServerSettings, where: Address, source: str) -> AuthBase | None:
+    """What signs the requests, by the settings; credentials in the address come last. Reads and sends nothing.
+
+    `source` is the collector's name, for errors that say which setting to correct.
+    """
     if settings.sigv4_region:
-        return SigV4(settings.sigv4_region)
+        return SigV4(settings.sigv4_region, source)
     if token := settings.bearer_token.get_secret_value():
         return Bearer(token)
     if settings.bearer_token_file:
-        return BearerFile(settings.bearer_token_file)
+        return BearerFile(settings.bearer_token_file, source)
     if settings.username or settings.password.get_secret_value():
         return HTTPBasicAuth(settings.username.encode(), settings.password.get_secret_value().encode())
     if where.username or where.password:
