@@ -13,16 +13,15 @@ from gather_diagnostics.cli.options import on_bug, output_options, show
 @output_options
 def demo(*, out: Path, format_: str, quiet: bool, debug: bool) -> int:
     """Play a staged incident through the real collectors, and end by saying which change was planted."""
-    from gather_diagnostics import pipeline, plugins, progress, runner
+    from gather_diagnostics import pipeline, progress, runner
     from gather_diagnostics.cli.asking import build_request
     from gather_diagnostics.demo import play
     from gather_diagnostics.demo.story import SERVICE
 
     with play.stage() as staged:
         request = build_request(staged.config, SERVICE, description=staged.story.alert, now=staged.now)
-        sources = runner.load_sources(
-            staged.config, SERVICE, [p.name for p in plugins.BUILT_IN if p.group == plugins.COLLECTORS]
-        )
+        # The staged sources alone: a demo must not ask the real cluster or account that the shell points to.
+        sources = runner.load_sources(staged.config, SERVICE, staged.config.settings.sources)
         with progress.choose(sources, quiet=quiet) as shown:
             evidence = pipeline.gather(request, sources, progress=shown, on_bug=on_bug(debug), demo=play.NOTICE)
         delivered = pipeline.deliver(evidence, out)

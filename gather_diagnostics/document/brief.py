@@ -14,6 +14,8 @@ from gather_diagnostics.document.clock import clock, date_clock, local
 from gather_diagnostics.document.escaping import cut
 
 View = Mapping[str, Any]
+IDLE = "not in use"
+"""Stands for all sources that nobody configured, where there are several."""
 
 STATES = {
     "complete": "read",
@@ -179,10 +181,23 @@ def percent(probability: float | None) -> str:
 
 
 def not_seen(document: View) -> list[View]:
-    """Gaps a reader must know of: of sources that failed, then of those cut short, of analyzers, of unused sources."""
+    """Gaps a reader must know of: of sources that failed, then of those cut short, of analyzers; the sources that are
+    not in use come last, as one."""
     status = {c["source"]: c["status"] for c in document["coverage"]}
-    order = {"failed": 0, "partial": 1, "complete": 2, "not_used": 4}
-    return sorted(document["gaps"], key=lambda g: order.get(status.get(g["source"], ""), 3))
+    order = {"failed": 0, "partial": 1, "complete": 2}
+    told = [g for g in document["gaps"] if status.get(g["source"]) != "not_used"]
+    told.sort(key=lambda g: order.get(status.get(g["source"], ""), 3))
+    unused = [g for g in document["gaps"] if status.get(g["source"]) == "not_used"]
+    if len(unused) < 2:
+        return told + unused
+    names = ", ".join(dict.fromkeys(g["source"] for g in unused))
+    why = "nobody configured them and nothing of them was found here"
+    return [*told, {"source": IDLE, "wanted": names, "cause": "not_configured", "why": why, "mend": ""}]
+
+
+def idle(document: View) -> str:
+    """Sources that are not in use: 'forge, kubernetes'."""
+    return ", ".join(c["source"] for c in document["coverage"] if c["status"] == "not_used")
 
 
 def reasons(change: View, key: str, most: int) -> list[str]:

@@ -138,9 +138,11 @@ def _sources(document: View) -> Markup:
     """The coverage strip: one line that says of every source whether it was seen."""
     marks = {"complete": "✅", "partial": "⚠️", "failed": "❌"}
     parts = []
-    for covered in document["coverage"]:
+    for covered in (c for c in document["coverage"] if c["status"] != "not_used"):
         rows = brief.rows_words(covered["rows"])
         state = markdown_text(brief.source_state(covered) + (f": {rows}" if rows else ""))
         mark = marks.get(covered["status"], "▫️") if rows or covered["status"] != "complete" else "▫️"
         parts.append(f"{mark} **{markdown_text(covered['source'])}** {state}")
+    if names := brief.idle(document):
+        parts.append(f"▫️ not in use: {markdown_text(names)}")
     return _made(" · ".join(parts) or "No source was asked.")

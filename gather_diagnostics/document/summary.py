@@ -100,11 +100,11 @@ def _lines(document: View) -> Iterator[Line]:
 
 def _sources(document: View) -> str:
     words = []
-    for covered in document["coverage"]:
+    for covered in (c for c in document["coverage"] if c["status"] != "not_used"):
         rows = sum(covered["rows"].values())
         state = brief.source_state(covered)
         words.append(f"{covered['source']} {state}" + (f" ({rows:,} rows)" if rows else ""))
-    return " · ".join(words) or "no source was asked"
+    return " · ".join(words) or "no source was in use"
 
 
 def _suspect(document: View) -> Iterator[Line]:
@@ -132,7 +132,8 @@ def _not_seen(document: View) -> Iterator[Line]:
     if not gaps and label:
         yield label, "nothing that was asked for; what no source covers is not known", "dim", 1
     for gap in gaps[:2]:
-        yield label, f"{gap['source']}: {gap['why']}", "yellow", 1
+        words = gap["wanted"] if gap["source"] == brief.IDLE else gap["why"]
+        yield label, f"{gap['source']}: {words}", "yellow", 1
         label = ""
     if len(gaps) > 2:
         yield "", f"{len(gaps) - 2} more, with mends: evidence.html", "dim", 1

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from gather_diagnostics import Evidence, Finding, Support
+from gather_diagnostics import Coverage, Evidence, Finding, Gap, Support
 from gather_diagnostics.document import brief, clock, render, view
 from gather_diagnostics.document.chart import draw
 from gather_diagnostics.document.escaping import (
@@ -281,7 +281,7 @@ def test_first_screen_says_what_since_how_bad_worse_and_who(rendered: dict[str, 
     for words in (
         "✅ **git** read: 7 changes",
         "⚠️ **logfiles** read in part",
-        "▫️ **kubernetes** not seen",
+        "▫️ not in use: kubernetes",
         "7.10%",
         "2026-03-14 02:57:04 UTC (03:57:04 CET)",
         "SEV2",
@@ -694,7 +694,6 @@ def test_summary_says_the_essentials() -> None:
         "93 % deploy",
         "+ took effect 3 min before the onset",
         "− one of its two commits",
-        "kubernetes not seen",
         "no kubeconfig was found",
         "logfiles read in part",
     ):
@@ -761,3 +760,16 @@ def test_hashes_are_short_and_versions_whole() -> None:
 @pytest.mark.parametrize(("share", "words"), [(0.0, "< 1 %"), (0.4, "40 %"), (1.0, "> 99 %"), (None, "—")])
 def test_probability_is_never_certain(share: float | None, words: str) -> None:
     assert brief.percent(share) == words
+
+
+def test_several_unused_sources_are_named_in_one_line() -> None:
+    evidence = sample.incident()
+    names = ("cloudwatch", "forge", "kubernetes")
+    used = tuple(c for c in evidence.coverage if c.status != "not_used")
+    idle = tuple(Coverage(n, (), {}, 0.0, "not_used") for n in names)
+    gaps = tuple(Gap(n, f"all of {n}", "not_configured", f"no {n}", f"set {n}") for n in names)
+    document = view(replace(evidence, coverage=used + idle, gaps=gaps))
+    assert "Not seen  not in use: cloudwatch, forge, kubernetes" in screen(document)
+    rendered = render(document)
+    for name in ("evidence.md", "evidence.html"):
+        assert "set cloudwatch" in rendered[name].decode(), "each one's mend stands among the gaps"
