@@ -180,19 +180,24 @@ def percent(probability: float | None) -> str:
     return "> 99 %" if probability > 0.99 else f"{probability * 100:.0f} %"
 
 
-def not_seen(document: View) -> list[View]:
-    """Gaps a reader must know of: of sources that failed, then of those cut short, of analyzers; the sources that are
-    not in use come last, as one."""
+def all_gaps(document: View) -> list[View]:
+    """Gaps of sources that failed, then of those cut short, of analyzers, of sources that are not in use."""
     status = {c["source"]: c["status"] for c in document["coverage"]}
-    order = {"failed": 0, "partial": 1, "complete": 2}
-    told = [g for g in document["gaps"] if status.get(g["source"]) != "not_used"]
-    told.sort(key=lambda g: order.get(status.get(g["source"], ""), 3))
-    unused = [g for g in document["gaps"] if status.get(g["source"]) == "not_used"]
+    order = {"failed": 0, "partial": 1, "complete": 2, "not_used": 4}
+    return sorted(document["gaps"], key=lambda g: order.get(status.get(g["source"], ""), 3))
+
+
+def not_seen(document: View) -> list[View]:
+    """The same for the first screen: several sources that are not in use are told as one."""
+    status = {c["source"]: c["status"] for c in document["coverage"]}
+    gaps = all_gaps(document)
+    unused = [g for g in gaps if status.get(g["source"]) == "not_used"]
     if len(unused) < 2:
-        return told + unused
+        return gaps
     names = ", ".join(dict.fromkeys(g["source"] for g in unused))
     why = "nobody configured them and nothing of them was found here"
-    return [*told, {"source": IDLE, "wanted": names, "cause": "not_configured", "why": why, "mend": ""}]
+    one = {"source": IDLE, "wanted": names, "cause": "not_configured", "why": why, "mend": ""}
+    return [*gaps[: -len(unused)], one]
 
 
 def idle(document: View) -> str:
