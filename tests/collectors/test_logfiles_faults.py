@@ -98,6 +98,7 @@ def test_truncated_archives(
     assert f"-t {path}" in gap.mend
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["shrinks", "vanishes", "is replaced"])
 def test_a_file_that_changes_while_it_is_read(fault: str, text: str, tmp_path: Path, make_request: MakeRequest) -> None:
     """The file is read in steps by the real code; the change happens between the first rows and the rest."""
