@@ -170,14 +170,17 @@ def _told(failed: Mapping[int, Gap], left: Sequence[int], jobs: Sequence[_Job], 
         error = OutOfTimeError(UNFINISHED)
         failed, left = {left[0]: gap(error, f"query {jobs[left[0]].query.name}", url)}, left[1:]
     once: dict[tuple[str, str], Gap] = {}
+    after = len(left)
     for _, one in sorted(failed.items()):
         if one.cause in FINAL or one.cause == "timeout":
+            after += (one.cause, one.why) in once
             once.setdefault((one.cause, one.why), one)
         else:
+            # One query may fail alike for several spans; that is still one query.
             once[one.why, one.wanted] = one
     told = list(once.values())
-    after = len(left) + len(failed) - len(once)
     if told and after:
         ending = next((n for n, g in reversed(list(enumerate(told))) if g.cause in FINAL or g.cause == "timeout"), -1)
-        told[ending] = replace(told[ending], wanted=f"{told[ending].wanted} and the {after} queries after it")
+        rest = f"the {after} queries" if after > 1 else "the query"
+        told[ending] = replace(told[ending], wanted=f"{told[ending].wanted} and {rest} after it")
     yield from told
