@@ -5,10 +5,11 @@ from __future__ import annotations
 import requests
 from urllib3.exceptions import HTTPError
 
-from collectors.alertmanager.client import AnswerError, OutOfTimeError, TooLargeError
+from collectors.alertmanager.client import AnswerError, OutOfTimeError
 from collectors.alertmanager.shape import MalformedError
 from gather_diagnostics import Gap
 from gather_diagnostics.http.auth import CredentialsError
+from gather_diagnostics.http.body import TooLargeError
 from gather_diagnostics.model import Cause
 
 NAME = "alertmanager"

@@ -17,9 +17,9 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.auth import AuthBase
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
 
 from collectors.forge.place import Place
+from gather_diagnostics.http.body import read_body
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
@@ -56,10 +56,6 @@ class ThrottledError(AnswerError):
     def __init__(self, status: int, message: str, until: datetime | None) -> None:
         super().__init__(status, message)
         self.until = until
-
-
-class TooLargeError(requests.RequestException):
-    """An answer above LARGEST."""
 
 
 class OutOfTimeError(requests.Timeout):
@@ -157,7 +153,7 @@ class Client:
                 timeout=(min(CONNECT_SECONDS, seconds), seconds),
             ) as response:
                 # requests has no other way to hand over a body that was read elsewhere.
-                response._content = _body(response, end)
+                response._content = read_body(response, end, LARGEST)
                 response._content_consumed = True  # type: ignore[attr-defined]
         except requests.Timeout as error:
             if time.monotonic() >= self._end:
@@ -190,26 +186,6 @@ def _pause(error: requests.RequestException) -> float | None:
         case AnswerError(status=502 | 503 | 504) | requests.exceptions.ChunkedEncodingError():
             return PAUSE
     return None
-
-
-def _body(response: requests.Response, end: float) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while part := response.raw.read1(65_536, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST:
-                raise TooLargeError(f"the answer is larger than {LARGEST:,} bytes")
-            if time.monotonic() > end:
-                raise requests.ReadTimeout("the answer came too slowly")
-    except ReadTimeoutError as error:
-        raise requests.ReadTimeout("the answer stopped coming") from error
-    except DecodeError as error:
-        raise requests.exceptions.ContentDecodingError(str(error)) from error
-    except HTTPError as error:
-        raise requests.exceptions.ChunkedEncodingError(str(error)) from error
-    return b"".join(parts)
 
 
 def _limit(response: requests.Response) -> ThrottledError | None:

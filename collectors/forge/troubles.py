@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import requests
 from urllib3.exceptions import HTTPError
 
-from collectors.forge.client import AnswerError, Client, OutOfTimeError, ThrottledError, TooLargeError
+from collectors.forge.client import AnswerError, Client, OutOfTimeError, ThrottledError
 from collectors.forge.fields import MalformedError
 from collectors.forge.place import NAME, Place
 from gather_diagnostics import Gap
+from gather_diagnostics.http.body import TooLargeError
 from gather_diagnostics.model import Cause
 
 MOST = 300

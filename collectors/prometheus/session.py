@@ -11,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
-from urllib3.exceptions import DecodeError, HTTPError, ReadTimeoutError
+
+from gather_diagnostics.http.body import read_body
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
@@ -36,10 +37,6 @@ class AnswerError(requests.RequestException):
         """Prometheus' errorType: bad_data, execution, timeout, ...; '' when it isn't Prometheus that speaks."""
         self.location = location
         """Where it redirects to."""
-
-
-class TooLargeError(requests.RequestException):
-    """An answer above LARGEST."""
 
 
 class OutOfTimeError(requests.Timeout):
@@ -98,7 +95,7 @@ class Session(requests.Session):
         }
         with super().send(request, **{**kwargs, **bounds}) as response:
             # requests has no other way to hand over a body that was read elsewhere.
-            response._content = _body(response, end)
+            response._content = read_body(response, end, LARGEST)
             response._content_consumed = True  # type: ignore[attr-defined]
         return response
 
@@ -110,26 +107,6 @@ def _pause(response: requests.Response) -> float | None:
         return None
     pause = float(told) if told.isdecimal() else PAUSE_SECONDS
     return pause if pause <= LONGEST_PAUSE else None
-
-
-def _body(response: requests.Response, end: float) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    try:
-        while part := response.raw.read1(65_536, decode_content=True):
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST:
-                raise TooLargeError(f"the answer is larger than {LARGEST:,} bytes")
-            if time.monotonic() > end:
-                raise requests.ReadTimeout("the answer came too slowly")
-    except ReadTimeoutError as error:
-        raise requests.ReadTimeout("the answer stopped coming") from error
-    except DecodeError as error:
-        raise requests.exceptions.ContentDecodingError(str(error)) from error
-    except HTTPError as error:
-        raise requests.exceptions.ChunkedEncodingError(str(error)) from error
-    return b"".join(parts)
 
 
 def _checked(response: requests.Response) -> list[str]:

@@ -10,11 +10,12 @@ from urllib3.exceptions import HTTPError
 from collectors.prometheus import families
 from collectors.prometheus.client import Client
 from collectors.prometheus.discovery import Found
-from collectors.prometheus.session import AnswerError, OutOfTimeError, TooLargeError
+from collectors.prometheus.session import AnswerError, OutOfTimeError
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.shape import MalformedError
 from gather_diagnostics import Gap
 from gather_diagnostics.http.auth import CredentialsError
+from gather_diagnostics.http.body import TooLargeError
 from gather_diagnostics.model import Cause
 
 NAME = "prometheus"
