@@ -7,7 +7,7 @@ All are immutable. Every `datetime` is timezone-aware and in UTC; users' zones a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,6 +62,30 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownError:
+    """An error message whose meaning is known: an entry of the catalogue of known errors."""
+
+    id: str
+    """Unique; a user's entry of the same id takes the place of ours."""
+    patterns: tuple[str, ...]
+    """RE2, case-sensitive: one of them matches somewhere in the message."""
+    meaning: str
+    """What it says, in one sentence."""
+    cause: str
+    """The kind of cause it points to."""
+    system: str = ""
+    """Who says it: 'PostgreSQL', 'TLS'."""
+    runbook: str = ""
+    """Id of the runbook to open."""
+    severity: Severity = "medium"
+    """Of new or more frequent ones; usual ones are low."""
+    instead_of: tuple[str, ...] = ()
+    """Ids of more general entries that do not count the lines of this one."""
+    example: str = ""
+    """A real message that it matches."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """What is asked: one service, its windows, and what a person already knows."""
 
@@ -89,10 +113,26 @@ class Request:
     owner: str = ""
     source_seconds: float = 45.0
     """How long each source may take, in seconds. Collectors set their clients' time-outs from it."""
+    known_errors: tuple[KnownError, ...] = ()
+    """Entries of the user's own, besides the built-in catalogue."""
 
     def windows(self) -> tuple[Window, ...]:
         """Baseline, incident and the seasonal windows: what a metrics source is asked for."""
         return (self.baseline, self.incident, *self.seasonal)
+
+    def on_clock(self, skew_seconds: float) -> Request:
+        """This request as a source would put it whose clock is `skew_seconds` ahead (negative: behind): all its times
+        are shifted, so that the moments that are meant are asked for. What such a request dates, the runner corrects.
+        """
+        by = timedelta(seconds=skew_seconds)
+        return replace(
+            self,
+            asked=self.asked + by,
+            incident=self.incident.shifted(by),
+            baseline=self.baseline.shifted(by),
+            changes=self.changes.shifted(by),
+            seasonal=tuple(window.shifted(by) for window in self.seasonal),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +178,10 @@ class Skew:
     """Negative: it is behind."""
 
 
+NOTABLE_SKEW = 2.0
+"""Seconds between clocks from which times are corrected: an HTTP Date header tells whole seconds only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Something that was wanted and could not be read."""
@@ -165,6 +209,8 @@ class Coverage:
     """complete: all asked was answered (an empty answer is one); partial: some gaps; failed: gaps and nothing else."""
     skew: float | None = None
     """Seconds that the source's clock is ahead of this machine's; None where no answer told."""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """Rows they were kept as, for a table whose rows were folded (`gather_diagnostics.folding`); else nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,9 +218,8 @@ def record(url: str) -> dict[str, Any]:
 
     with stub(forward) as proxy:
         collector = Prometheus(Prometheus.Settings(url=proxy.url))
-        gaps = [*collector.check(request_at(ONSET))]
-        items = [*collector.collect(request_at(ONSET))]
-    gaps += [i for i in items if isinstance(i, Gap)]
+        items = [*collector.check(request_at(ONSET)), *collector.collect(request_at(ONSET))]
+    gaps = [i for i in items if isinstance(i, Gap)]
     if gaps or not any(isinstance(i, Rows) for i in items):
         raise SystemExit(f"the collector did not read everything: {gaps}")
     return _tape(url, asked)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 from gather_diagnostics import Window
+from gather_diagnostics.http.answer import moment
+from gather_diagnostics.http.errors import MalformedError
 
 SERVICE_LABELS = (
     "service",
@@ -31,10 +32,6 @@ MOST_TEXT = 1_000
 EVERYTHING = frozenset({".*", ".+", "^.*$", "^.+$"})
 _POD = "(-[0-9b-df-hj-np-tv-xz]{4,10})?-([0-9b-df-hj-np-tv-xz]{5}|[0-9]{1,4})"
 """What Kubernetes appends to a workload's name."""
-
-
-class MalformedError(ValueError):
-    """An answer that is JSON, but not what the API promises; the message says what is odd."""
 
 
 def concerns(labels: Mapping[str, Any], service: str) -> bool:
@@ -138,17 +135,6 @@ def _matcher(matcher: Mapping[str, Any]) -> str:
     sign = {(True, False): "=", (True, True): "=~", (False, False): "!=", (False, True): "!~"}
     kind = bool(matcher.get("isEqual", True)), bool(matcher.get("isRegex"))
     return f'{matcher.get("name")}{sign[kind]}"{matcher.get("value")}"'
-
-
-def moment(text: Any) -> datetime:
-    """A time as the API writes it (RFC 3339), UTC. Raises MalformedError."""
-    try:
-        time = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise MalformedError(f"a time can't be read: {str(text)[:60]}") from error
-    if time.tzinfo is None:
-        raise MalformedError(f"a time without a zone: {str(text)[:60]}")
-    return time.astimezone(UTC)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

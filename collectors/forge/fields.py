@@ -8,15 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from gather_diagnostics.http.errors import MalformedError
+
 MOST_LINE = 300
 MOST_BODY = 8000
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SHA = re.compile(r"[0-9a-f]{7,64}")
-
-
-class MalformedError(ValueError):
-    """An answer without what the API's description says is in it."""
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:

@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-import requests
-
 from collectors.forge.client import Client
-from collectors.forge.fields import MalformedError
 from collectors.forge.github import GitHub
 from collectors.forge.gitlab import GitLab
 from collectors.forge.place import NAME
 from collectors.forge.records import Brought, Deployment, Dialect, Merged
 from collectors.forge.rows import Files, Row, deployment_row, merged_row, release_row
 from collectors.forge.settings import ForgeSettings
-from collectors.forge.troubles import Trouble, clock, gap, is_final
-from gather_diagnostics import Gap, Request, Rows
+from collectors.forge.troubles import gap, is_final
+from gather_diagnostics import Gap, Request, Rows, Skew
+from gather_diagnostics.http.clock import asked_on
+from gather_diagnostics.http.errors import TROUBLES, Trouble
 
-TROUBLES = (requests.RequestException, MalformedError)
 MOST_RELEASES = 20
 MOST_WITH_FILES = 30
 """Merged changes whose files are asked for, the first told: one question each."""
@@ -53,15 +51,16 @@ class Reading:
         self._forge = dialect(self.client)
         self._kind = self.client.place.kind
 
-    def items(self) -> Found:
+    def items(self) -> Iterator[Rows | Gap | Skew]:
         """Rows as they come. A trouble with one question is a Gap, and the next one is asked."""
         try:
             branch = self._forge.branch()
         except TROUBLES as error:
             yield gap(error, f"the repository {self.client.place.repository}", self.client.place)
-            yield from clock(self.client)
+            yield from self._clock()
             return
-        yield from clock(self.client)
+        yield from self._clock()
+        self.request = asked_on(self.request, self.client.skew)
         for name in self.settings.environments:
             environment = name.replace("{service}", self.request.service)
             yield from self._guarded(self._environment(environment), f"deployments to {environment}")
@@ -70,6 +69,10 @@ class Reading:
         if self.stopped and self.unasked:
             why = f"not asked for after this: {self.stopped.why}"
             yield replace(self.stopped, wanted=", ".join(self.unasked), why=why)
+
+    def _clock(self) -> Iterator[Skew]:
+        if self.client.skew is not None:
+            yield Skew(self.client.skew)
 
     def _guarded(self, found: Found, wanted: str) -> Found:
         if self.stopped:

@@ -8,13 +8,11 @@ from typing import ClassVar
 
 from collectors.forge.client import Client
 from collectors.forge.place import NAME, Place, Unknown, find_place
-from collectors.forge.reading import TROUBLES, Reading, dialect
+from collectors.forge.reading import Reading, dialect
 from collectors.forge.settings import ForgeSettings
-from collectors.forge.troubles import clock, gap
-from gather_diagnostics import Gap, Raw, Request, Rows, Target
-
-SHARE = 0.9
-"""Of the source's time that is used; the rest is for handing over."""
+from collectors.forge.troubles import gap
+from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target
+from gather_diagnostics.http.errors import TROUBLES
 
 
 class Forge:
@@ -37,7 +35,7 @@ class Forge:
         what = f"deployments to {environments}, releases and merged changes"
         yield Target(what, f"{place.repository} on {place.api}", place.because)
 
-    def check(self, request: Request) -> Iterable[Gap]:
+    def check(self, request: Request) -> Iterable[Gap | Skew]:
         """Ask a question that costs nothing, then for the repository: tells address, TLS, token, rights and clock."""
         place = self._place(request)
         if isinstance(place, Gap):
@@ -52,9 +50,10 @@ class Forge:
             forge.branch()
         except TROUBLES as error:
             yield gap(error, wanted, place)
-        yield from clock(client)
+        if client.skew is not None:
+            yield Skew(client.skew)
 
-    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
+    def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Rows of `changes`, deployments first."""
         place = self._place(request)
         if isinstance(place, Gap):
@@ -69,4 +68,4 @@ class Forge:
             return unknown.gap
 
     def _client(self, request: Request, place: Place) -> Client:
-        return Client(place, request.source_seconds * SHARE)
+        return Client(place, request.source_seconds)

@@ -9,18 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Generic, TypeVar
 
-import requests
-
-from collectors.prometheus.shape import MalformedError
+from gather_diagnostics.http.errors import Trouble
 
 THREADS = 5
 """Few enough to be no burden to a server that is in trouble itself."""
 
 J = TypeVar("J")
 R = TypeVar("R")
-
-Trouble = requests.RequestException | MalformedError
-"""What a question may fail with."""
 
 
 class _Outcome(Generic[R]):

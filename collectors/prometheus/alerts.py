@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from collectors.prometheus.runs import Run
-from collectors.prometheus.shape import MalformedError
+from gather_diagnostics.http.answer import moment
+from gather_diagnostics.http.errors import MalformedError
 
 SUMMARIES = ("summary", "message", "description")
 """Annotations that say what an alert means, the shortest first."""
@@ -65,17 +66,6 @@ def active(answer: Sequence[Any]) -> Iterator[Alert]:
             raise MalformedError("an alert in the answer has no labels")
         state = str(one.get("state", "")).upper()
         yield Alert(_texts(one["labels"]), state, moment(one.get("activeAt")), told(_texts(one.get("annotations"))))
-
-
-def moment(text: Any) -> datetime:
-    """A time as the API writes it (RFC 3339), UTC. Raises MalformedError."""
-    try:
-        time = datetime.fromisoformat(text)
-    except (TypeError, ValueError) as error:
-        raise MalformedError(f"a time can't be read: {str(text)[:60]}") from error
-    if time.tzinfo is None:
-        raise MalformedError(f"a time without a zone: {str(text)[:60]}")
-    return time.astimezone(UTC)
 
 
 def told(annotations: Mapping[str, str]) -> str:

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from collectors.prometheus import shape, spans
-from collectors.prometheus.abreast import Abreast, Trouble
+from collectors.prometheus.abreast import Abreast
 from collectors.prometheus.client import Client
 from collectors.prometheus.queries import Query
-from collectors.prometheus.session import OutOfTimeError
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.spans import Span
-from collectors.prometheus.troubles import FINAL, NAME, cut, gap
+from collectors.prometheus.troubles import FINAL, NAME, gap
 from gather_diagnostics import Gap, Raw, Request, Rows, Window
+from gather_diagnostics.http.errors import OutOfTimeError, Trouble
+from gather_diagnostics.http.troubles import cut
 
 MOST_TIMEOUTS = 2
 """In a row: a server that did not answer twice won't the third time."""
@@ -45,7 +46,7 @@ class Asking:
         self._client = client
         self._step = step
         self._refused: set[str] = set()
-        self._warned: set[str] = set()
+        self._cuts: set[str] = set()
 
     def together(self, questions: Mapping[str, Callable[[], Any]]) -> Generator[Gap, None, dict[str, Any]]:
         """Put different questions at once; the answers by question. One that fails is a gap and stops no other."""
@@ -117,7 +118,7 @@ class Asking:
         if query.name in self._refused:
             return ()
         answer = self._client.range(query.expr, span)
-        items: list[Rows | Raw | Gap] = [self._warning(w, query) for w in self._client.warnings]
+        items: list[Rows | Raw | Gap] = []
         kept = sorted(answer, key=shape.order)[: self._settings.max_series]
         if len(kept) < len(answer):
             items.append(self._cut(query, len(answer)))
@@ -129,12 +130,12 @@ class Asking:
         return items
 
     def _new(self, items: Sequence[Rows | Raw | Gap]) -> Items:
-        """Without what was already said: a warning comes with every answer."""
+        """Without what was already said: what is cut in one span is cut in others."""
         for item in items:
             if isinstance(item, Gap):
-                if item.why in self._warned:
+                if item.wanted in self._cuts:
                     continue
-                self._warned.add(item.why)
+                self._cuts.add(item.wanted)
             yield item
 
     def _failure(self, query: Query, error: Trouble) -> Gap:
@@ -142,11 +143,6 @@ class Asking:
         if failed.cause == "invalid" and query.own:
             return replace(failed, mend=f"correct sources.prometheus.queries.{query.name}: {cut(query.expr)}")
         return failed
-
-    def _warning(self, warning: str, query: Query) -> Gap:
-        """Thanos and Mimir answer 200 with a warning when a part of the data could not be read."""
-        why = f"{self._client.url} warns that its answer may not be whole: {cut(warning)}"
-        return Gap(NAME, f"query {query.name}", "truncated", why, "look at the store it names")
 
     def _cut(self, query: Query, number: int) -> Gap:
         limit = self._settings.max_series

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 from urllib3.util.retry import Retry
 
-from collectors.prometheus.session import AnswerError, Session
-from collectors.prometheus.settings import PrometheusSettings
+from collectors.prometheus.session import Session
 from collectors.prometheus.spans import Span
 from gather_diagnostics import Window
-from gather_diagnostics.http.address import Address
-from gather_diagnostics.http.auth import auth
+from gather_diagnostics.http.errors import AnswerError
 
 ABSENT = frozenset({404, 405, 501})
 """How servers that speak a part of the API alone (Mimir, VictoriaMetrics, Amazon's) answer the other part."""
@@ -26,37 +23,22 @@ class Client:
     Every method raises requests.RequestException and nothing else.
     """
 
-    def __init__(
-        self, settings: PrometheusSettings, where: Address, headers: Mapping[str, str], seconds: float
-    ) -> None:
-        self.url = where.url
-        self.deadline = time.monotonic() + seconds
-        self._headers = dict(headers)
-        self._session = Session(self.deadline)
-        self._session.verify = settings.verify_tls
-        self._session.auth = auth(settings, where, "prometheus")
-        # Nothing is tried twice but a gateway's hiccup: a refused connection is told at once.
-        retry = Retry(
-            total=1,
-            connect=0,
-            read=False,
-            redirect=0,
-            other=0,
-            status=1,
-            status_forcelist=(502,),
-            raise_on_status=False,
-            respect_retry_after_header=False,
-        )
-        self._library = PrometheusConnect(url=where.url, headers=self._headers, session=self._session, retry=retry)
+    def __init__(self, url: str, session: Session) -> None:
+        self.url = url
+        self.deadline = session.deadline
+        self._session = session
+        # The session itself says what is tried again.
+        self._library = PrometheusConnect(url=url, session=session, retry=Retry(0, read=False))
 
     @property
     def skew(self) -> float | None:
+        """The server's clock minus ours, in seconds, by its first answer."""
         return self._session.skew
 
     @property
-    def warnings(self) -> Sequence[str]:
-        """Of the last answer to this thread."""
-        return self._session.warnings
+    def warned(self) -> Sequence[str]:
+        """What the answers warned of so far, each once."""
+        return self._session.warned
 
     def series(self, matches: Sequence[str], window: Window) -> Sequence[Any]:
         """Label sets of the series that match any of some selectors."""
@@ -104,7 +86,7 @@ class Client:
     def _get(self, path: str, params: Mapping[str, str]) -> Any:
         """An answer's data; None where the server has no such endpoint."""
         try:
-            response = self._session.get(self.url + path, params=params, headers=self._headers)
+            response = self._session.get(self.url + path, params=params)
         except AnswerError as error:
             if error.status in ABSENT:
                 return None

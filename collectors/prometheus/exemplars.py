@@ -9,7 +9,8 @@ from typing import Any
 
 from collectors.prometheus.discovery import Found
 from collectors.prometheus.promql import series
-from collectors.prometheus.shape import MalformedError, columns
+from collectors.prometheus.shape import columns
+from gather_diagnostics.http.errors import MalformedError
 
 WORST = 20
 """Exemplars kept."""

@@ -119,7 +119,8 @@ CONTAINER_LIMIT = "container_spec_memory_limit_bytes"
 KUBE_LIMITS = "kube_pod_container_resource_limits"
 VOLUME_FREE = "kubelet_volume_stats_available_bytes"
 VOLUME_SIZE = "kubelet_volume_stats_capacity_bytes"
-OPEN_FDS, MOST_FDS = "process_open_fds", "process_max_fds"
+FDS = (("process_open_fds", "process_max_fds"), ("process_files_open_files", "process_files_max_files"))
+"""File descriptors in use, and how many there may be: Prometheus' client libraries, Micrometer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from collectors.prometheus.alerts import Alert
 from collectors.prometheus.client import Client
 from collectors.prometheus.queries import Query
 from collectors.prometheus.runs import runs
-from collectors.prometheus.shape import MalformedError
 from collectors.prometheus.spans import MOST_POINTS, Span
-from collectors.prometheus.troubles import gap
+from collectors.prometheus.troubles import NAME, gap
 from gather_diagnostics import Gap, Raw, Request, Rows, Window
+from gather_diagnostics.http.errors import MalformedError
 
 ACTIVE, RULES, HISTORY = "active alerts", "alerting and recording rules", "alerts of the window"
 TARGETS, DOWN = "health of the targets", "targets that were down"
@@ -66,6 +66,9 @@ class Happenings:
             return
         if rows:
             yield Rows("events", rows[:MOST_EVENTS])
+        if len(rows) > MOST_EVENTS:
+            why = f"there are {len(rows):,} events of {wanted}; {MOST_EVENTS:,} are kept"
+            yield Gap(NAME, wanted, "truncated", why, "ask for a shorter window, or set sources.prometheus.selector")
 
     def _raw(self, name: str, expr: str, answer: Sequence[Any]) -> Items:
         if answer:

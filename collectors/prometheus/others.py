@@ -26,7 +26,8 @@ _NOISE = re.compile(
 )
 _KNOWN = re.compile(f"({'|'.join(f.name for f in families.FAMILIES)})(_count|_sum|_max)?")
 _TAKEN = frozenset(
-    {families.PROCESS_CPU, families.PROCESS_MEMORY, families.OPEN_FDS, families.MOST_FDS}
+    {families.PROCESS_CPU, families.PROCESS_MEMORY}
+    | {name for pair in families.FDS for name in pair}
     | {n for p in families.POOLS for n in (p.used, p.most)}
     | {f.counter for f in families.FAMILIES}
     | {*families.HTTP.counters, *families.GRPC.counters}
@@ -44,16 +45,29 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The metrics that are read, and how many are not."""
+    """The metrics that are read, and those that are not."""
 
     chosen: Sequence[Other]
-    left_out: int
+    left_out: Sequence[str]
     crowded: Sequence[str]
     """Metrics of more than MOST_SERIES series."""
 
 
-def choose(sizes: Mapping[str, int], types: Mapping[str, str], selector: str, window: int, most: int) -> Choice:
-    """Up to `most` metrics, those whose names tell of trouble first, then by name.
+Moments = Sequence[tuple[float, Mapping[str, float]]]
+"""(Unix seconds, metric to the sum of its series then): when the baseline began, the incident began, and it ended."""
+TELLING = 0.5
+"""What a name that tells of trouble weighs, where a complete change weighs 1."""
+
+
+def choose(
+    sizes: Mapping[str, int],
+    types: Mapping[str, str],
+    selector: str,
+    window: int,
+    most: int,
+    moments: Moments = (),
+) -> Choice:
+    """Up to `most` metrics: those that changed most from baseline to incident and those whose names tell of trouble.
 
     `sizes` is the number of series of each metric of the service, `types` what the server knows of their types.
     """
@@ -61,8 +75,43 @@ def choose(sizes: Mapping[str, int], types: Mapping[str, str], selector: str, wi
     names = [n for n in sizes if n not in taken and not _NOISE.search(n) and not _KNOWN.fullmatch(n)]
     crowded = sorted(n for n in names if sizes[n] > MOST_SERIES)
     found = {o.name: o for n in names if sizes[n] <= MOST_SERIES and (o := _other(n, sizes, types, selector, window))}
-    ordered = sorted(found.values(), key=lambda o: (not _TELLING.search(o.name), o.name))
-    return Choice(ordered[:most], max(0, len(ordered) - most), crowded)
+    weights = {n: change(o, moments) + TELLING * bool(_TELLING.search(n)) for n, o in found.items()}
+    ordered = sorted(found.values(), key=lambda o: (-weights[o.name], o.name))
+    return Choice(ordered[:most], [o.name for o in ordered[most:]], crowded)
+
+
+def change(other: Other, moments: Moments) -> float:
+    """How much a metric changed with the incident, 0..1: of a counter its rate, of a mean the mean, of a gauge its
+    value beyond what it moved within the baseline. 0 where the moments do not tell."""
+    if len(moments) != 3:
+        return 0.0
+    if not other.expr:
+        before, then, last = (at.get(other.name, 0.0) for _, at in moments)
+        return _relative(max(0.0, abs(last - then) - abs(then - before)), before, then, last)
+    points = [_point(other.name, time, at) for time, at in moments]
+    usual, now = _quotient(points[0], points[1]), _quotient(points[1], points[2])
+    return _relative(abs(now - usual), usual, now)
+
+
+Point = tuple[float, float]
+"""Of a counter (value, time); of a mean (sum, count)."""
+
+
+def _point(name: str, time: float, at: Mapping[str, float]) -> Point:
+    if f"{name}_count" in at:
+        return at.get(f"{name}_sum", 0.0), at[f"{name}_count"]
+    return at.get(name, 0.0), time
+
+
+def _quotient(earlier: Point, later: Point) -> float:
+    """Growth of one by growth of the other; 0 where that did not grow, or a counter was reset."""
+    over = later[1] - earlier[1]
+    return max(0.0, later[0] - earlier[0]) / over if over > 0 else 0.0
+
+
+def _relative(difference: float, *values: float) -> float:
+    most = max(map(abs, values))
+    return min(1.0, difference / most) if most > 0 else 0.0
 
 
 def _other(name: str, names: Collection[str], types: Mapping[str, str], selector: str, window: int) -> Other | None:

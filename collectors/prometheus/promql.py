@@ -46,6 +46,10 @@ def one_of(label: str, values: list[str]) -> str:
     return matches(label, "|".join(literally(v) for v in values))
 
 
+def but(label: str, values: list[str]) -> str:
+    return f"{label}!~{quote('|'.join(literally(v) for v in values))}"
+
+
 def series(name: str, *matchers: str) -> str:
     """`name{a="b",c="d"}`; empty matchers are left out."""
     inner = ",".join(m for m in matchers if m)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import zip_longest
+from urllib.parse import quote
 
 from collectors.prometheus import families
 from collectors.prometheus.discovery import Found, Inventory
-from collectors.prometheus.promql import by, equals, escape, matches, one_of, series
+from collectors.prometheus.promql import but, by, equals, escape, literally, matches, one_of, series
 from collectors.prometheus.settings import QuerySettings
 
 QUANTILES = (("p95", 0.95), ("p99", 0.99), ("p50", 0.5))
 """In order of use, should time run out."""
 MOST_ENDPOINTS = 20
+"""Told one by one: so many with most requests, and so many with most errors."""
+MOST_CHARACTERS = 2_000
+"""Of the endpoints' names in a query: an error ratio has them three times, and proxies take addresses up to 8,000."""
+OTHER = "other"
+"""The endpoint that all those not told one by one are summed up as."""
 NAMED = "gathered_name"
 """Label that tells a query's several metrics apart, put on by the query itself where `__name__` is lost."""
 
@@ -55,10 +63,22 @@ class Query:
 class Split:
     """A breakdown of a query by one label."""
 
-    name: str
+    column: str
     label: str
     matcher: str
     """Leaves out series without the label, which would look like the whole service."""
+    rest: bool = False
+    """What the matcher selects is summed up as OTHER."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.column}_{OTHER}" if self.rest else self.column
+
+    def expr(self, make: Callable[..., str]) -> str:
+        """PromQL of `make(group, matcher)`, broken down."""
+        if self.rest:
+            return f'label_replace({make((), self.matcher)}, "{self.label}", "{OTHER}", "", "")'
+        return make((self.label,), self.matcher)
 
 
 Busiest = Mapping[str, Sequence[str]]
@@ -68,10 +88,12 @@ Busiest = Mapping[str, Sequence[str]]
 def splits(found: Found, busiest: Busiest) -> list[Split]:
     """By endpoint, version and instance, as far as the metric has more than one."""
     made = []
-    for name, labels in families.COLUMNS:
+    for column, labels in families.COLUMNS:
         if label := found.label(labels, least=2):
-            values = busiest.get(found.counted) if name == "endpoint" else None
-            made.append(Split(name, label, one_of(label, sorted(values)) if values else f'{label}!=""'))
+            values = sorted(busiest.get(found.counted, ())) if column == "endpoint" else ()
+            made.append(Split(column, label, one_of(label, values) if values else f'{label}!=""'))
+            if values:
+                made.append(Split(column, label, but(label, ["", *values]), rest=True))
     return made
 
 
@@ -80,7 +102,20 @@ def busiest(found: Found, label: str, seconds: int) -> Iterator[str]:
     yield f"topk({MOST_ENDPOINTS}, {found.rate(seconds, (label,))})"
     if found.status:
         failed = found.rate(seconds, (label,), matches(found.status, found.protocol.errors))
-        yield f"topk({MOST_ENDPOINTS // 2}, {failed} > 0)"
+        yield f"topk({MOST_ENDPOINTS}, {failed} > 0)"
+
+
+def fitting(rankings: Sequence[Sequence[str]]) -> list[str]:
+    """The first of each ranking, then the second, ...: as many different names as a query's address may hold."""
+    kept: list[str] = []
+    left = MOST_CHARACTERS
+    for name in dict.fromkeys(n for place in zip_longest(*rankings) for n in place):
+        if name and name != OTHER:  # an endpoint of that very name is summed up with the others
+            left -= len(quote(escape(literally(name)) + "|", safe=""))
+            if left < 0:
+                break
+            kept.append(name)
+    return kept
 
 
 def requests(durations: Sequence[Found], traffic: Sequence[Found], window: int, busiest: Busiest) -> Iterator[Query]:
@@ -106,20 +141,15 @@ def _of_traffic(found: Found, window: int, splits: Sequence[Split], suffix: str)
         if not suffix:
             yield Query("error_rate", "error_rate", "ratio", "ratio", error_ratio(found, window), whole=True)
         for split in splits:
-            if not suffix or split.name == "endpoint":
-                yield Query(
-                    f"error_rate_by_{split.name}{suffix}",
-                    "error_rate",
-                    "ratio",
-                    "ratio",
-                    error_ratio(found, window, (split.label,), split.matcher),
-                )
+            if not suffix or split.column == "endpoint":
+                expr = split.expr(partial(error_ratio, found, window))
+                yield Query(f"error_rate_by_{split.name}{suffix}", "error_rate", "ratio", "ratio", expr)
     if not suffix:
         yield Query("request_rate", "request_rate", "rate", "1/s", found.rate(window), whole=True)
     for split in splits:
-        if split.name == "endpoint":
-            expr = found.rate(window, (split.label,), split.matcher)
-            yield Query(f"request_rate_by_endpoint{suffix}", "request_rate", "rate", "1/s", expr)
+        if split.column == "endpoint":
+            expr = split.expr(partial(found.rate, window))
+            yield Query(f"request_rate_by_{split.name}{suffix}", "request_rate", "rate", "1/s", expr)
 
 
 def _of_durations(found: Found, window: int, splits: Sequence[Split], suffix: str) -> Iterator[Query]:
@@ -130,8 +160,8 @@ def _of_durations(found: Found, window: int, splits: Sequence[Split], suffix: st
             yield Query(f"latency_{stat}", "latency", stat, "s", quantile(found, q, window), whole=True)
         for split in splits:
             # By instance and version one percentile will do: it tells a bad replica from good ones.
-            if split.name == "endpoint" or (stat == "p95" and not suffix):
-                expr = quantile(found, q, window, (split.label,), split.matcher)
+            if split.column == "endpoint" or (stat == "p95" and not suffix):
+                expr = split.expr(partial(quantile, found, q, window))
                 yield Query(f"latency_{stat}_by_{split.name}{suffix}", "latency", stat, "s", expr)
 
 

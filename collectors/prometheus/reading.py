@@ -14,12 +14,12 @@ from collectors.prometheus.discovery import Found
 from collectors.prometheus.happenings import RULES, Answers, Happenings
 from collectors.prometheus.promql import escape
 from collectors.prometheus.queries import Query
-from collectors.prometheus.session import OutOfTimeError
 from collectors.prometheus.settings import PrometheusSettings
-from collectors.prometheus.shape import MalformedError
 from collectors.prometheus.survey import PODS, Survey, Surveying
-from collectors.prometheus.troubles import FINAL, clock, gap, unknown
+from collectors.prometheus.troubles import FINAL, gap, partial, unknown
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Window
+from gather_diagnostics.http.clock import asked_on
+from gather_diagnostics.http.errors import TROUBLES, OutOfTimeError
 
 Items = Generator[Rows | Raw | Gap | Skew, None, None]
 
@@ -29,30 +29,46 @@ class Reading:
 
     def __init__(self, settings: PrometheusSettings, request: Request, client: Client) -> None:
         self._settings = settings
-        self._request = request
         self._client = client
+        self._place(request)
+
+    def _place(self, request: Request) -> None:
+        self._request = request
         self._main = spans.merge((request.baseline, request.incident))
         self._whole = Window(self._main[0].start, self._main[-1].end)
-        self._step = settings.step_seconds or spans.choose_step(self._whole)
-        self._asking = Asking(settings, request, client, self._step)
+        self._step = self._settings.step_seconds or spans.choose_step(self._whole)
+        self._asking = Asking(self._settings, request, self._client, self._step)
 
     def read(self) -> Items:
         """Everything, until an answer says that asking on is useless or no time is left."""
-        configured = self._configured()
-        surveying = Surveying(self._settings, self._request, self._client, self._whole, self._step, configured)
+        yield from self._read()
+        yield from partial(self._client.warned, self._client.url)
+
+    def _read(self) -> Items:
+        surveying = self._surveying()
         try:
             # Alone: it tells whether address and credentials are right, and in most places it finds the service.
             surveying.begin()
+            there = asked_on(self._request, self._client.skew)
+            if there != self._request:
+                # What is meant lies elsewhere on its clock.
+                self._place(there)
+                surveying = self._surveying()
+                surveying.begin()
         except requests.RequestException as error:
             yield from self._without_discovery(error, surveying)
             return
         yield from self._clock()
-        happenings = Happenings(self._request, self._client, self._whole, self._step, configured)
+        happenings = Happenings(self._request, self._client, self._whole, self._step, self._configured())
         survey = yield from self._surveyed(surveying, happenings)
         if not self._asking.lost:
             yield from self._asking.ask(self._asked(survey), self._main, self._seasons())
         if not self._asking.lost:
             yield from self._traces(survey)
+
+    def _surveying(self) -> Surveying:
+        configured = self._configured()
+        return Surveying(self._settings, self._request, self._client, self._whole, self._step, configured)
 
     def _configured(self) -> str:
         text = self._settings.selector.strip().removeprefix("{").removesuffix("}").strip().rstrip(",")
@@ -61,10 +77,9 @@ class Reading:
     def _seasons(self) -> list[Window]:
         return [w for w in spans.merge(self._request.seasonal) if w not in self._main]
 
-    def _clock(self) -> Iterator[Gap | Skew]:
+    def _clock(self) -> Iterator[Skew]:
         if self._client.skew is not None:
             yield Skew(self._client.skew)
-        yield from clock(self._client)
 
     def _without_discovery(self, error: requests.RequestException, surveying: Surveying) -> Items:
         failed = gap(error, f"the list of {self._request.service}'s series", self._client.url)
@@ -86,6 +101,10 @@ class Reading:
             return found
         later = yield from self._asking.together(surveying.later(found))
         survey = surveying.measure(found, later)
+        if doubts := surveying.doubts(survey):
+            survey = surveying.decide(survey, (yield from self._asking.together(doubts)))
+        if left_out := surveying.omitted(survey):
+            yield left_out
         survey.recorded = self._recorded(survey, list(recorded.names_of(answers.get(RULES, ()))))
         own = [q.metric or name for name, q in self._settings.queries.items()]
         yield from surveying.gaps(survey, [*own, *(q.metric for q in survey.recorded)])
@@ -136,7 +155,7 @@ class Reading:
                 answer = self._client.exemplars(expr, self._request.incident)
                 ref = f"{self._client.url}/api/v1/query_exemplars?query={quote(expr)}"
                 rows = exemplars.rows(answer, it.per_second, self._request.service, ref)
-            except (requests.RequestException, MalformedError) as error:
+            except TROUBLES as error:
                 yield gap(error, "traces of the slowest requests", self._client.url)
                 continue
             if rows:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from collectors.prometheus.shape import MalformedError, samples
+from collectors.prometheus.shape import samples
 from collectors.prometheus.spans import Span
+from gather_diagnostics.http.errors import MalformedError
 
 
 @dataclass(frozen=True, slots=True)

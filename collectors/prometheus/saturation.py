@@ -24,8 +24,8 @@ def of_process(names: Collection[str], selector: str) -> Iterator[Query]:
         expr = f"sum{by('__name__', *_REPLICA)}({series('', one_of('__name__', queues), selector)})"
         named = {name: Naming("queue_depth", "avg", "count") for name in queues}
         yield Query("queue_depth", "queue_depth", "avg", "count", expr, named=named)
-    if {families.OPEN_FDS, families.MOST_FDS} <= set(names):
-        used, most = series(families.OPEN_FDS, selector), series(families.MOST_FDS, selector)
+    if pair := next((pair for pair in families.FDS if set(pair) <= set(names)), None):
+        used, most = (series(name, selector) for name in pair)
         expr = f"max{by(*_REPLICA)}({used} / ({most} > 0))"
         yield Query("fds_of_limit", "fds_of_limit", "ratio", "ratio", expr)
 

@@ -13,14 +13,11 @@ from collectors.prometheus.families import COLUMNS
 from collectors.prometheus.queries import NAMED, Query
 from collectors.prometheus.spans import Span
 from gather_diagnostics import Raw
+from gather_diagnostics.http.errors import MalformedError
 
 MOST_RAW = 1_000_000
 """Characters kept of one answer as a raw record."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class MalformedError(ValueError):
-    """An answer that is JSON, but not what Prometheus' API promises; the message says what is odd."""
 
 
 def rows(query: Query, answer: Sequence[Any], service: str, ref: str, span: Span) -> Iterator[dict[str, Any]]:
@@ -78,14 +75,14 @@ def label_values(answer: Sequence[Any], label: str) -> Iterator[str]:
             yield str(labels[label])
 
 
-def numbers(answer: Sequence[Any], label: str) -> dict[str, int]:
-    """The whole numbers of an instant query's samples, by one label; what is none is passed over."""
+def numbers(answer: Sequence[Any], label: str) -> dict[str, float]:
+    """The finite values of an instant query's samples, by one label."""
     found = {}
     for one in answer:
         name = next(label_values([one], label), "")
         value = single([one])
         if name and math.isfinite(value):
-            found[name] = int(value)
+            found[name] = value
     return found
 
 

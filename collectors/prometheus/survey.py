@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from collectors.prometheus import discovery, families, others, queries, shape, spans
+from collectors.prometheus import discovery, families, omitted, others, queries, shape, spans
 from collectors.prometheus.client import Client
 from collectors.prometheus.discovery import Found, Inventory
-from collectors.prometheus.others import Choice
+from collectors.prometheus.others import Choice, Moments
 from collectors.prometheus.promql import series
 from collectors.prometheus.queries import Query
 from collectors.prometheus.settings import PrometheusSettings
-from collectors.prometheus.troubles import NAME, lacking
-from gather_diagnostics import Gap, Request, Window
+from collectors.prometheus.troubles import lacking
+from gather_diagnostics import Gap, Raw, Request, Window
 
+EVERY = '__name__!~".+_bucket"'
+"""Matcher of all metrics; of histograms the sums and counts will do."""
 COUNT_SECONDS = 600
 """How long scrapes are counted to learn their interval."""
 PODS, VOLUMES, TYPES = "series of its pods", "series of its volumes", "types of its metrics"
 WINDOW, POD_WINDOW = "its scrape interval", "its pods' scrape interval"
 BEFORE, NOW = "its metrics before", "its metrics now"
+MOMENTS = "how much its other metrics changed"
 
 Questions = Mapping[str, Callable[[], Any]]
 Answers = Mapping[str, Any]
@@ -49,7 +53,7 @@ class Survey:
     recorded: Sequence[Query] = ()
     """What recording rules keep of it."""
     busiest: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    others: Choice = field(default_factory=lambda: Choice((), 0, ()))
+    others: Choice = field(default_factory=lambda: Choice((), (), ()))
 
 
 class Surveying:
@@ -144,30 +148,32 @@ class Surveying:
             for found, label in self._many(survey)
             if (name := f"busiest {label} of {found.counted}") in answers
         }
-        most = self._settings.max_unknown
-        survey.others = others.choose(survey.sizes, survey.types, survey.selector, survey.window, most)
+        self._choose(survey, ())
         return survey
 
+    def doubts(self, survey: Survey) -> Questions:
+        """Where there are too many other metrics: what they were and are, so that the right ones are read."""
+        wanted = survey.others.left_out and self._settings.max_unknown
+        return {MOMENTS: lambda: self._moments(survey.selector)} if wanted else {}
+
+    def decide(self, survey: Survey, answers: Answers) -> Survey:
+        """Put in which metrics changed."""
+        if MOMENTS in answers:
+            self._choose(survey, answers[MOMENTS])
+        return survey
+
+    def _choose(self, survey: Survey, moments: Moments) -> None:
+        most = self._settings.max_unknown
+        survey.others = others.choose(survey.sizes, survey.types, survey.selector, survey.window, most, moments)
+
+    def omitted(self, survey: Survey) -> Raw | None:
+        """A record of what is left out for being too much."""
+        return omitted.raw(self._many(survey), survey.busiest, survey.others)
+
     def gaps(self, survey: Survey, has: Sequence[str]) -> Iterator[Gap]:
-        """What was left out for being too much, and what a service should have and neither this one nor `has` has."""
-        for found, label in self._many(survey):
-            values = survey.busiest.get(found.counted, ())
-            why = f"{found.counted} has {len(found.labels[label]):,} values of {label}"
-            mend = "ask for the one you need under sources.prometheus.queries"
-            yield Gap(NAME, f"endpoints beyond the {len(values)} with most requests or errors", "truncated", why, mend)
+        """What a service should have and neither this one nor `has` has."""
         if survey.found:
             yield from lacking(survey.durations, survey.traffic, has, self._request.service)
-        yield from self._left_out(survey.others)
-
-    def _left_out(self, choice: Choice) -> Iterator[Gap]:
-        if choice.left_out and self._settings.max_unknown:
-            why = f"it has {choice.left_out + len(choice.chosen):,} other metrics; {len(choice.chosen)} are read"
-            mend = "raise sources.prometheus.max_unknown, or set it to 0 to read none"
-            yield Gap(NAME, f"other metrics of {self._request.service}", "truncated", why, mend)
-        if choice.crowded and self._settings.max_unknown:
-            why = f"{', '.join(choice.crowded[:5])}: each has more than {others.MOST_SERIES:,} series"
-            mend = "ask for what you need of them under sources.prometheus.queries"
-            yield Gap(NAME, f"{len(choice.crowded)} metrics of very many series", "truncated", why, mend)
 
     # --- asking; each raises requests.RequestException
 
@@ -180,14 +186,21 @@ class Surveying:
         answer = self._client.instant(f"max(count_over_time({source}[{COUNT_SECONDS}s]))", at)
         return spans.rate_window(spans.scrape_interval(shape.single(answer), COUNT_SECONDS), self._step)
 
-    def _sizes(self, selector: str, time: Any) -> Mapping[str, int]:
-        every = series("", '__name__!~".+_bucket"', selector)
-        return shape.numbers(self._client.instant(f"count by (__name__) ({every})", int(time.timestamp())), "__name__")
+    def _sizes(self, selector: str, time: datetime) -> Mapping[str, int]:
+        expr = f"count by (__name__) ({series('', EVERY, selector)})"
+        numbers = shape.numbers(self._client.instant(expr, int(time.timestamp())), "__name__")
+        return {name: int(number) for name, number in numbers.items()}
+
+    def _moments(self, selector: str) -> Moments:
+        expr = f"sum by (__name__) ({series('', EVERY, selector)})"
+        times = (self._request.baseline.start, self._request.incident.start, self._whole.end)
+        seconds = [int(time.timestamp()) for time in times]
+        return [(at, shape.numbers(self._client.instant(expr, at), "__name__")) for at in seconds]
 
     def _busiest(self, found: Found, label: str) -> Sequence[str]:
         at, seconds = int(self._whole.end.timestamp()), int(self._whole.length.total_seconds())
         answers = [self._client.instant(expr, at) for expr in queries.busiest(found, label, seconds)]
-        return sorted({v for a in answers for v in shape.label_values(a, label)})
+        return queries.fitting([list(shape.label_values(a, label)) for a in answers])
 
     def _many(self, survey: Survey) -> Iterator[tuple[Found, str]]:
         """Metrics with too many endpoints to ask for all, once each."""

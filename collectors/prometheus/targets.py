@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from collectors.prometheus.alerts import moment
 from collectors.prometheus.discovery import concerns
 from collectors.prometheus.runs import Run
-from collectors.prometheus.shape import MalformedError
 from gather_diagnostics import Window
+from gather_diagnostics.http.answer import moment
+from gather_diagnostics.http.errors import MalformedError
 
 Key = tuple[str, str]
 """Job and instance."""

@@ -1,1 +1,1 @@
-"""What collectors of HTTP servers share: addresses without their credentials, and how a request says who asks."""
+"""What collectors of HTTP servers share: addresses, credentials, bounded sessions, and what a refusal means."""

@@ -15,6 +15,7 @@ from servers.prometheus import saying, stub
 
 from collectors.alertmanager import Alertmanager, shape
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target, Window
+from gather_diagnostics.http.errors import MalformedError
 from gather_diagnostics.tables import to_batch
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -131,7 +132,7 @@ def test_odd_answers_are_rows_or_a_named_error(answer: list[Any]) -> None:
     ):
         try:
             to_batch("events", "alertmanager", read())
-        except shape.MalformedError as error:
+        except MalformedError as error:
             assert str(error)
 
 

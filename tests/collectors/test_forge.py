@@ -1,106 +1,32 @@
-"""The forge collector against a loopback server that speaks GitHub's and GitLab's REST."""
+"""The forge collector against a loopback server that speaks GitHub's and GitLab's REST: what is read."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from gitworld import World
+from forgework import HOUR, KINDS, MINUTE, MakeRequest, bare_environment, read, source, steps, told
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
-from servers import faults
-from servers.forge import REPOSITORY, TOKEN, Deploy, Repo, forge, sha
-from servers.prometheus import Answer, Stub, broken_off, dripping, free_port, hanging, saying
+from servers.forge import TOKEN, Deploy, Repo, forge, sha
+from servers.prometheus import Stub, saying
 
-from collectors.forge import Forge, ForgeSettings, client, fields
-from collectors.forge.place import Unknown, find_place, host_and_path
-from gather_diagnostics import Gap, Request, Rows, Target
-from gather_diagnostics.tables import to_batch
-
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
-KINDS = ("github", "gitlab")
-MakeRequest = Callable[..., Request]
+from collectors.forge import fields
+from gather_diagnostics import Gap, Request, Skew, Window
 
 
 @pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in (
-        "GITHUB_TOKEN GH_TOKEN GITLAB_TOKEN GH_ENTERPRISE_TOKEN GITHUB_ENTERPRISE_TOKEN GITHUB_API_URL CI_API_V4_URL"
-        " HTTP_PROXY HTTPS_PROXY ALL_PROXY http_proxy https_proxy all_proxy REQUESTS_CA_BUNDLE CURL_CA_BUNDLE"
-    ).split():
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
-def source(url: str, kind: str = "github", **settings: Any) -> Forge:
-    given = {"api_url": url, "kind": kind, "repository": REPOSITORY, "token": TOKEN, "environments": ["production"]}
-    return Forge(ForgeSettings(**{**given, **settings}))
-
-
-@dataclass
-class Result:
-    rows: list[dict[str, Any]]
-    gaps: list[Gap]
-
-    def row(self, id: str) -> dict[str, Any]:
-        return next(r for r in self.rows if r["id"] == id)
-
-    @property
-    def ids(self) -> list[str]:
-        return [r["id"].partition(":")[2] for r in self.rows]
-
-
-def read(request: Request, source: Forge) -> Result:
-    result = Result([], [])
-    for item in source.collect(request):
-        if isinstance(item, Gap):
-            result.gaps.append(item)
-        else:
-            assert isinstance(item, Rows)
-            to_batch(item.table, "forge", item.rows)
-            result.rows += item.rows  # type: ignore[arg-type]
-    assert TOKEN not in repr(result)
-    return result
-
-
-def steps(kind: str, begun: datetime, ended: datetime, *, well: bool = True) -> list[tuple[str, datetime]]:
-    words = {"github": ("in_progress", "success", "failure"), "gitlab": ("running", "success", "failed")}[kind]
-    return [(words[0], begun), (words[1 if well else 2], ended)]
+def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bare_environment(monkeypatch, tmp_path)
 
 
 @pytest.fixture
-def repo(now: datetime) -> Repo:
-    """Deployments 1 (before the window), 2 (good), 3 (failed), 4 (bad); the story is the same on both forges."""
+def repo() -> Repo:
     return Repo()
-
-
-def told(repo: Repo, kind: str, now: datetime) -> Repo:
-    moments = {1: 50 * HOUR, 2: 5 * HOUR, 3: 3 * HOUR, 4: 2 * HOUR}
-    commits = {1: 10, 2: 12, 3: 13, 4: 15}
-    repo.deploys = [
-        Deploy(n, commits[n], now - ago, steps(kind, now - ago + MINUTE, now - ago + 4 * MINUTE, well=n != 3))
-        for n, ago in moments.items()
-    ]
-    repo.deploys.append(Deploy(5, 15, now - HOUR, steps(kind, now - HOUR, now), environment="staging"))
-    repo.deploys.append(Deploy(6, 15, now + HOUR, steps(kind, now + HOUR, now + HOUR)))
-    repo.merges = [(40, 14, now - 4 * HOUR), (41, 15, now - 3 * HOUR), (39, 9, now - 60 * HOUR)]
-    repo.releases = [("v1.4", 14, now - 4 * HOUR), ("v1.3", 9, now - 80 * HOUR)]
-    return repo
-
-
-# What is read
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -241,315 +167,16 @@ def test_nothing_is_sent_but_reads_with_the_token(repo: Repo, make_request: Make
 @pytest.mark.parametrize("kind", KINDS)
 def test_checking(kind: str, repo: Repo, make_request: MakeRequest) -> None:
     with forge(kind, repo) as server:
-        assert list(source(server.url, kind).check(make_request())) == []
+        (clock,) = source(server.url, kind).check(make_request())
+        assert isinstance(clock, Skew)
+        assert abs(clock.seconds) < 2
         assert server.paths[0] == {"github": "/rate_limit", "gitlab": "/version"}[kind]
-        (gap,) = source(server.url, kind, token="wrong").check(make_request())
+        gap, _ = source(server.url, kind, token="wrong").check(make_request())
+        assert isinstance(gap, Gap)
         assert (gap.cause, "401" in gap.why) == ("denied", True)
-        (gap,) = source(server.url, kind, repository="acme/nothing").check(make_request())
+        gap, _ = source(server.url, kind, repository="acme/nothing").check(make_request())
+        assert isinstance(gap, Gap)
         assert (gap.cause, gap.wanted) == ("not_found", "the repository acme/nothing")
-
-
-# Where it is, and whether a token may go there
-
-
-@pytest.mark.parametrize(
-    ("origin", "environ", "settings", "api", "repository"),
-    [
-        ("git@github.com:acme/shop.git", {"GITHUB_TOKEN": "t"}, {}, "https://api.github.com", "acme/shop"),
-        ("https://me:pw@github.com/acme/shop", {"GH_TOKEN": "t"}, {}, "https://api.github.com", "acme/shop"),
-        ("https://gitlab.com/g/sub/shop.git", {"GITLAB_TOKEN": "t"}, {}, "https://gitlab.com/api/v4", "g/sub/shop"),
-        ("", {"GITHUB_TOKEN": "t"}, {"repository": "acme/shop"}, "https://api.github.com", "acme/shop"),
-        ("", {"GITLAB_TOKEN": "t"}, {"repository": "acme/shop"}, "https://gitlab.com/api/v4", "acme/shop"),
-        (
-            "git@github.example.com:a/b.git", {"GH_ENTERPRISE_TOKEN": "t"},
-            {"api_url": "https://github.example.com/api/v3/"}, "https://github.example.com/api/v3", "a/b",
-        ),
-        (
-            "git@git.example.com:a/b.git", {"GITLAB_TOKEN": "t", "CI_API_V4_URL": "https://git.example.com/api/v4"},
-            {"kind": "gitlab"}, "https://git.example.com/api/v4", "a/b",
-        ),
-        ("", {"GITHUB_TOKEN": "t"}, {"url": "https://acme.ghe.com/a/{service}"}, "https://api.acme.ghe.com", "a/x"),
-    ],
-)  # fmt: skip
-def test_places(
-    origin: str, environ: dict[str, str], settings: dict[str, str], api: str, repository: str, tmp_path: Path
-) -> None:
-    clone = World(tmp_path / "clone")
-    if origin:
-        clone.git("remote", "add", "origin", origin)
-    place = find_place(ForgeSettings(repo=str(clone.folder), **settings), "x", environ)
-    assert (place.api, place.repository, place.token) == (api, repository, "t")
-    assert "pw" not in repr(place)
-
-
-@pytest.mark.parametrize(
-    ("origin", "environ", "settings", "said"),
-    [
-        ("https://gitlab.evil.example/a/b", {"GITLAB_TOKEN": "t"}, {}, "not sent to a host only a clone names"),
-        ("https://github.evil.example/a/b", {"GITHUB_TOKEN": "t"}, {}, "not sent to a host only a clone names"),
-        ("https://evil.ghe.com/a/b", {"GITHUB_TOKEN": "t"}, {}, "not sent to a host only a clone names"),
-        ("https://git.example.com/a/b", {"GITLAB_TOKEN": "t"}, {}, "can't be told from its address"),
-        ("https://github.com/a/b", {}, {}, "there is no token"),
-        ("https://github.com/a/b", {"GITLAB_TOKEN": "t"}, {}, "there is no token"),
-        ("/srv/git/a/b.git", {"GITHUB_TOKEN": "t"}, {}, "in no clone with an origin"),
-        ("", {"GITHUB_TOKEN": "t"}, {}, "in no clone with an origin"),
-        ("", {"GITHUB_TOKEN": "t"}, {"url": "nonsense"}, "is not the address of a repository"),
-        ("", {"GITHUB_TOKEN": "t"}, {"repository": "a/b", "api_url": "ftp://x"}, "is no address of a server"),
-    ],
-)
-def test_not_in_use(origin: str, environ: dict[str, str], settings: dict[str, str], said: str, tmp_path: Path) -> None:
-    clone = World(tmp_path / "clone")
-    if origin:
-        clone.git("remote", "add", "origin", origin)
-    with pytest.raises(Unknown, match=said) as caught:
-        find_place(ForgeSettings(repo=str(clone.folder), **settings), "checkout", environ)
-    assert caught.value.gap.cause == "not_configured"
-    assert caught.value.gap.mend
-
-
-def test_planning(make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def refuse(*args: object) -> None:
-        raise AssertionError("plan must not open a connection")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    (gap,) = Forge(ForgeSettings()).plan(make_request())
-    assert isinstance(gap, Gap)
-    clone = World(tmp_path)
-    clone.git("remote", "add", "origin", "https://x:y@github.com/acme/shop.git")
-    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
-    (target,) = Forge(ForgeSettings()).plan(make_request())
-    assert isinstance(target, Target)
-    assert target.where == "acme/shop on https://api.github.com"
-    assert target.because == "the local clone's origin is there; $GITHUB_TOKEN is set"
-    assert target.what == "deployments to production, prod, live, releases and merged changes"
-
-
-@pytest.mark.parametrize(
-    "bad", [{"repository": "shop"}, {"repository": "a/../b"}, {"environments": []}, {"kind": "gitea"}, {"tokn": "x"}]
-)
-def test_wrong_settings_are_errors(bad: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        ForgeSettings(**bad)
-
-
-@given(st.text())
-def test_any_remote_can_be_read(remote: str) -> None:
-    host, path = host_and_path(remote)
-    assert "@" not in host
-    assert ".." not in path.split("/")
-
-
-def test_a_token_follows_no_redirect_and_no_page_to_another_host(
-    repo: Repo, make_request: MakeRequest, now: datetime
-) -> None:
-    with forge("github", told(repo, "github", now)) as other, forge("github", told(repo, "github", now)) as server:
-        away = saying(302, "", headers={"Location": f"{other.url}/repos/{REPOSITORY}"})
-        elsewhere = saying(200, "[]", headers={"Link": f'<{other.url}/x>; rel="next"'})
-        repo.instead = {"/pulls": away, "/releases": elsewhere}
-        found = read(make_request(), source(server.url))
-        assert other.paths == []
-    assert [(g.cause, g.wanted) for g in found.gaps] == [("denied", "changes merged to main")]
-
-
-def test_a_renamed_repository_is_followed_on_its_own_host(repo: Repo, make_request: MakeRequest, now: datetime) -> None:
-    with forge("github", told(repo, "github", now)) as server:
-        moved = saying(301, "", headers={"Location": f"/repos/{REPOSITORY}/releases"})
-        repo.instead = {"/pulls": moved}
-        repo.answers = [saying(301, "", headers={"Location": f"{server.url}/repos/{REPOSITORY}"})]
-        found = read(make_request(), source(server.url))
-    assert len(found.rows) == 4, "an answer of another kind is told, what came before stays"
-    assert [g.wanted for g in found.gaps] == ["changes merged to main"]
-
-
-# Rate limits
-
-
-def limited(until: datetime, status: int = 403) -> Answer:
-    headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(until.timestamp()))}
-    return saying(status, '{"message": "API rate limit exceeded"}', headers=headers)
-
-
-@pytest.mark.parametrize("status", [403, 429])
-def test_a_spent_limit_names_its_end_and_ends_asking(
-    status: int, repo: Repo, make_request: MakeRequest, now: datetime
-) -> None:
-    until = datetime.now(UTC) + timedelta(minutes=30)
-    with forge("github", told(repo, "github", now)) as server:
-        repo.instead = {"/compare/": limited(until, status)}
-        found = read(make_request(), source(server.url))
-        after = server.paths.index(next(p for p in server.paths if "/compare/" in p))
-        assert after == len(server.paths) - 1, "asking on would make it worse"
-    assert found.ids == ["deployment:4", "deployment:3", "deployment:2"], "what was known is told"
-    assert [g.cause for g in found.gaps] == ["throttled", "throttled"]
-    assert f"{until:%Y-%m-%d %H:%M:%S} UTC" in found.gaps[0].why
-    assert found.gaps[1].wanted == "releases, changes merged to main"
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        saying(429, '{"message": "slow down"}', headers={"Retry-After": "1"}),
-        saying(403, '{"message": "secondary rate limit"}', headers={"Retry-After": "1"}),
-        saying(502, "<html>bad gateway</html>", kind="text/html"),
-        saying(503, ""),
-        broken_off(b'{"default_branch": "ma'),
-    ],
-)
-def test_throttled_then_fine(answer: Answer, repo: Repo, make_request: MakeRequest, now: datetime) -> None:
-    with forge("github", told(repo, "github", now)) as server:
-        repo.answers = [answer]
-        found = read(make_request(), source(server.url))
-    assert (len(found.rows), found.gaps) == (6, [])
-
-
-def test_retries_are_counted(repo: Repo, make_request: MakeRequest) -> None:
-    with forge("github", repo) as server:
-        repo.instead = {"/": saying(503, "down")}
-        found = read(make_request(), source(server.url))
-        assert len(server.paths) == client.MOST_TRIES
-    assert [g.cause for g in found.gaps] == ["unreachable"]
-
-
-# The fault matrix
-
-
-FAULTS: dict[str, tuple[Answer, str, str]] = {
-    "hangs before the answer": (hanging(20), "timeout", "--deadline"),
-    "hangs in the answer": (faults.hanging_midway(20), "timeout", "--deadline"),
-    "drips": (dripping(20), "timeout", "--deadline"),
-    "401": (saying(401, '{"message": "Bad credentials"}'), "denied", "token"),
-    "403": (saying(403, '{"message": "Resource not accessible by token"}'), "denied", "read access to Deployments"),
-    "404": (saying(404, '{"message": "Not Found"}'), "not_found", "sources.forge.repository"),
-    "429": (saying(429, '{"message": "slow down"}', headers={"Retry-After": "3600"}), "throttled", "run again after"),
-    "500": (saying(500, '{"message": "boom"}'), "unreachable", "githubstatus"),
-    "503": (saying(503, "<html>down</html>", kind="text/html"), "unreachable", "githubstatus"),
-    "truncated JSON": (saying(200, '{"default_branch": "ma'), "invalid", "sources.forge.api_url"),
-    "wrong content type": (saying(200, "<html>log in</html>", kind="text/html"), "invalid", "sources.forge.api_url"),
-    "wrong document": (saying(200, "[1, 2]"), "invalid", "sources.forge.api_url"),
-    "deep JSON": (saying(200, "[" * 200_000), "invalid", "sources.forge.api_url"),
-    "huge": (faults.endless(), "truncated", "sources.forge.commits"),
-    "broken off": (broken_off(b'{"default_branch": '), "invalid", "curl"),
-    "says the token": (saying(400, json.dumps({"message": f"no: {TOKEN}"})), "invalid", "sources.forge.api_url"),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("fault", FAULTS)
-def test_faults(kind: str, fault: str, repo: Repo, make_request: MakeRequest, tmp_path: Path) -> None:
-    answer, cause, mend = FAULTS[fault]
-    repo.instead = {"/": answer}
-    with forge(kind, repo) as server:
-        found = faults.judged(make_request(source_seconds=2.0), source(server.url, kind), tmp_path)
-    assert [g.cause for g in found.gaps] == [cause]
-    (gap,) = found.gaps
-    assert server.url in gap.why
-    assert TOKEN not in repr(found.gaps)
-    if kind == "github":
-        assert mend in gap.mend
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", [f for f in FAULTS if "hang" not in f and f != "drips"])
-@pytest.mark.parametrize(
-    ("part", "kept"),
-    [("/statuses", ["pull", "pull", "release"]), ("/compare/", ["deployment"] * 3), ("/pulls", ["deployment"] * 3)],
-)
-def test_a_fault_in_one_question_keeps_the_others(
-    fault: str, part: str, kept: list[str], repo: Repo, make_request: MakeRequest, now: datetime
-) -> None:
-    final = fault in ("401", "429")
-    with forge("github", told(repo, "github", now)) as server:
-        repo.instead = {part: FAULTS[fault][0]}
-        found = read(make_request(), source(server.url))
-    kinds = sorted(i.partition(":")[0] for i in found.ids)
-    expected = [k for k in kept if k == "deployment"] if final else kept
-    assert [k for k in kinds if k in kept][: len(expected)] == expected
-    assert found.gaps[0].cause == FAULTS[fault][1]
-
-
-@pytest.mark.parametrize(
-    ("url", "cause", "said"),
-    [
-        ("http://127.0.0.1:{free}", "unreachable", "Connection refused"),
-        ("http://nowhere.invalid", "unreachable", ""),
-        ("https://127.0.0.1:{plain}", "unreachable", "TLS"),
-    ],
-)
-def test_no_connection(url: str, cause: str, said: str, repo: Repo, make_request: MakeRequest, tmp_path: Path) -> None:
-    with forge("github", repo) as server:
-        address = url.format(free=free_port(), plain=server.url.rpartition(":")[2])
-        found = faults.judged(make_request(source_seconds=3.0), source(address), tmp_path)
-    (gap,) = found.gaps
-    assert (gap.cause, said in gap.why) == (cause, True)
-    assert "curl" in gap.mend
-
-
-def test_a_certificate_of_nobody(repo: Repo, make_request: MakeRequest, tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*faults.certificate(tmp_path))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        url = f"https://127.0.0.1:{server.server_port}"
-        found = faults.judged(make_request(source_seconds=3.0), source(url), tmp_path)
-    finally:
-        server.shutdown()
-        server.server_close()
-    (gap,) = found.gaps
-    assert (gap.cause, "certificate" in gap.why) == ("unreachable", True)
-    assert "REQUESTS_CA_BUNDLE" in gap.mend
-
-
-@pytest.mark.slow
-def test_a_server_that_only_listens(make_request: MakeRequest, tmp_path: Path) -> None:
-    with faults.deaf() as address:
-        found = faults.judged(make_request(source_seconds=1.5), source(f"http://{address}"), tmp_path)
-    assert [g.cause for g in found.gaps] == ["timeout"]
-
-
-def test_a_server_killed_half_way(repo: Repo, make_request: MakeRequest, now: datetime) -> None:
-    with forge("github", told(repo, "github", now)) as server:
-        items = source(server.url).collect(make_request())
-        first = next(items)
-        repo.instead = {"/": faults.dying()}
-        rest = list(items)
-    assert isinstance(first, Rows)
-    gaps = [i for i in rest if isinstance(i, Gap)]
-    assert {g.cause for g in gaps} == {"unreachable"}
-    assert gaps[-1].wanted == "releases, changes merged to main"
-
-
-@pytest.mark.parametrize(("minutes", "way"), [(10, "ahead of"), (-10, "behind")])
-def test_a_clock_ten_minutes_off(minutes: int, way: str, repo: Repo, make_request: MakeRequest, tmp_path: Path) -> None:
-    with forge("github", repo) as server:
-        repo.answers = [faults.dated('{"default_branch": "main"}', timedelta(minutes=minutes))]
-        found = faults.judged(make_request(), source(server.url), tmp_path)
-    (gap,) = found.gaps
-    assert (gap.cause, way in gap.why) == ("invalid", True)
-    assert "NTP" in gap.mend
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_empty_repository_is_an_answer(kind: str, repo: Repo, make_request: MakeRequest, tmp_path: Path) -> None:
-    with forge(kind, repo) as server:
-        found = faults.judged(make_request(), source(server.url, kind), tmp_path)
-    assert found.gaps == ()
-    assert found.coverage[0].status == "complete"
-
-
-def test_time_that_runs_out_keeps_what_came(repo: Repo, make_request: MakeRequest, now: datetime) -> None:
-    with forge("github", told(repo, "github", now)) as server:
-        repo.instead = {"/releases": hanging(20)}
-        started = time.monotonic()
-        found = read(make_request(source_seconds=1.5), source(server.url))
-    assert time.monotonic() - started < 3
-    assert len(found.rows) == 3
-    assert [(g.cause, g.wanted) for g in found.gaps] == [
-        ("timeout", "releases"),
-        ("timeout", "changes merged to main"),
-    ]
 
 
 KEYS = (
@@ -573,8 +200,6 @@ def scripted() -> Iterator[tuple[Repo, Stub]]:
 @given(document=JSON)
 def test_any_json_is_rows_or_gaps(document: Any, scripted: tuple[Repo, Stub]) -> None:
     from conftest import NOW
-
-    from gather_diagnostics import Window
 
     repo, server = scripted
     window = Window(NOW - HOUR, NOW)

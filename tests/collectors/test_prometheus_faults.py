@@ -7,8 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,11 +16,11 @@ import requests
 from servers.prometheus import broken_off, dripping, endless, free_port, hanging, saying, stalling, stub
 
 from collectors.alertmanager import Alertmanager
-from collectors.alertmanager import client as alertmanager_client
-from collectors.prometheus import Prometheus, session
+from collectors.prometheus import Prometheus
 from collectors.prometheus.abreast import THREADS, Abreast
-from collectors.prometheus.shape import MalformedError
 from gather_diagnostics import Gap, Request, Rows, Skew
+from gather_diagnostics.http import session
+from gather_diagnostics.http.errors import MalformedError
 
 SECONDS = 3.0
 """What a source may take here."""
@@ -33,10 +31,9 @@ KINDS = pytest.mark.parametrize("kind", [Prometheus, Alertmanager])
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits that are reached in a test's time."""
-    for module in (session, alertmanager_client):
-        monkeypatch.setattr(module, "LARGEST", 2_000_000)
-        monkeypatch.setattr(module, "ANSWER_SECONDS", 0.4)
-        monkeypatch.setattr(module, "PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr(session, "LARGEST", 2_000_000)
+    monkeypatch.setattr(session, "ANSWER_SECONDS", 0.4)
+    monkeypatch.setattr(session, "PAUSE_SECONDS", 0.05)
 
 
 def right(handler: BaseHTTPRequestHandler) -> None:
@@ -173,22 +170,6 @@ def test_an_empty_answer_is_no_fault(kind: Any, asked: Request) -> None:
     # Of a service that Prometheus has nothing of, that is said; to have no alert is good news.
     assert {g.cause for g in gaps} <= {"not_found", "invalid"}
     assert kind is Prometheus or not gaps
-
-
-@KINDS
-@pytest.mark.parametrize(("minutes", "way"), [(10, "ahead of"), (-10, "behind")])
-def test_a_clock_that_goes_wrong_is_told_and_the_data_kept(kind: Any, asked: Request, minutes: int, way: str) -> None:
-    def late(handler: BaseHTTPRequestHandler) -> None:
-        there = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
-        handler.date_time_string = lambda timestamp=None: there  # type: ignore[method-assign]
-        right(handler)
-
-    with stub(late) as running:
-        (gap,), rows, _ = collected(kind, asked, running.url)
-        skews = [i for i in kind(kind.Settings(url=running.url)).collect(asked) if isinstance(i, Skew)]
-    assert rows
-    assert (gap.cause, gap.mend, way in gap.why) == ("invalid", "set both clocks by NTP", True)
-    assert [round(s.seconds / 60) for s in skews] == [minutes]
 
 
 @KINDS

@@ -5,6 +5,7 @@ put into a history also from a real VictoriaMetrics, behind a path prefix.
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,11 @@ def at(value: float, since: int = BEGIN, until: int = END) -> list[tuple[float, 
 
 def growing(rate: float) -> list[tuple[float, float]]:
     return [(t, rate * (t - BEGIN)) for t in range(BEGIN, END + 1, 15)]
+
+
+def faster() -> list[tuple[float, float]]:
+    """Growing at 1 a second, and at 3 in the last hour."""
+    return [(t, t - BEGIN + 2 * max(0, t - END + 3600)) for t in range(BEGIN, END + 1, 15)]
 
 
 def gauge(name: str, *series: tuple[dict[str, str], float]) -> Any:
@@ -82,6 +88,7 @@ def history() -> str:
                 gauge("process_open_fds", (OWN, 90)),
                 gauge("process_max_fds", (OWN, 100)),
                 counter("cache_evictions", (OWN, 2)),
+                ("steps", ("counter", [("steps_total", OWN, faster())])),
                 gauge("room_temperature_celsius", ({**OWN, "room": "a"}, 20), ({**OWN, "room": "b"}, 22)),
                 gauge("buffer_bytes", (OWN, 4096)),
                 ("db_query_seconds", ("unknown", mean)),
@@ -199,15 +206,25 @@ def test_other_metrics_are_read_by_what_they_are(read: Read) -> None:
     assert not gaps
 
 
-def test_what_is_too_much_is_left_out_and_told(read: Read) -> None:
-    rows, _, gaps = read("wide", max_unknown=1)
-    others = {"cache_evictions_total", "room_temperature_celsius", "buffer_bytes", "db_query_seconds"}
-    assert {r["metric"] for r in rows} & others == {"cache_evictions_total"}, "telling names first"
-    (gap,) = gaps
-    assert (gap.cause, "max_unknown" in gap.mend, "4 other metrics; 1" in gap.why) == ("truncated", True, True)
-    rows, _, gaps = read("wide", max_unknown=0)
+def test_of_too_many_metrics_those_that_changed_are_read_and_the_others_named(
+    url: str, make_request: Callable[..., Request]
+) -> None:
+    others = {"cache_evictions_total", "room_temperature_celsius", "buffer_bytes", "db_query_seconds", "steps_total"}
+    request = make_request("wide")
+    rows, _, gaps = collected(url, request, max_unknown=1)
+    assert {r["metric"] for r in rows} & others == {"steps_total"}, "it trebled with the incident"
+    assert not gaps
+    (left,) = [i for i in Prometheus(Prometheus.Settings(url=url, max_unknown=1)).collect(request) if is_left_out(i)]
+    assert set(json.loads(left.text)["other_metrics"]) == others - {"steps_total"}
+    rows, _, gaps = collected(url, request, max_unknown=2)
+    assert {r["metric"] for r in rows} & others == {"steps_total", "cache_evictions_total"}, "then telling names"
+    rows, _, gaps = collected(url, request, max_unknown=0)
     assert not {r["metric"] for r in rows} & others
     assert not gaps
+
+
+def is_left_out(item: Any) -> bool:
+    return isinstance(item, Raw) and item.name == "left_out.json"
 
 
 def test_a_recorded_percentile_stands_in_for_a_histogram(read: Read) -> None:
@@ -289,6 +306,7 @@ def exposed(scrapes: Iterator[int]) -> Callable[[BaseHTTPRequestHandler], None]:
             f'http_request_duration_seconds_count{{code="200"}} {count + 1}\n'
             "# TYPE fresh_broken gauge\n"
             f"fresh_broken {int(5 <= number < 9)}\n"
+            f"{'fresh_fleeting 1' if number < 9 else '# TYPE fresh_fleeting gauge'}\n"
             "# EOF\n"
         )
         saying(200, text, "application/openmetrics-text; version=1.0.0; charset=utf-8")(handler)
@@ -314,7 +332,8 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Any],
             now = datetime.now(UTC)
             incident = Window(now - timedelta(seconds=8), now)
             request = Request("fresh", now, incident, incident.shifted(-incident.length), incident)
-            yield collected(url, request, step_seconds=1, rate_window_seconds=3)
+            own = {"fleeting": {"expr": "fresh_fleeting{selector}"}}
+            yield collected(url, request, step_seconds=1, rate_window_seconds=3, queries=own)
 
 
 def test_rules_and_targets_of_a_live_server_are_told(fresh: tuple[list[Any], list[Any], list[Gap]]) -> None:
@@ -344,6 +363,13 @@ def test_the_slowest_requests_traces_are_kept(fresh: tuple[list[Any], list[Any],
     traces = [r for r in rows if r["stat"] == "exemplar"]
     assert (traces[0]["value"], traces[0]["labels"]["trace_id"]) == (2.5, TRACE)
     assert {r["metric"] for r in traces} == {"latency"}
+
+
+def test_a_series_that_ends_is_not_drawn_on(fresh: tuple[list[Any], list[Any], list[Gap]]) -> None:
+    """A scrape without it marks it stale: a server that looked back instead would tell it for minutes."""
+    rows, _, _ = fresh
+    ends = {m: max(r["time"] for r in rows if r["metric"] == m) for m in ("fresh_broken", "fleeting")}
+    assert ends["fresh_broken"] - ends["fleeting"] >= timedelta(seconds=2)
 
 
 def test_a_live_server_leaves_no_gap(fresh: tuple[list[Any], list[Any], list[Gap]]) -> None:
