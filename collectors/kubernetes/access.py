@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from collectors.kubernetes import permissions
 from collectors.kubernetes.client import AnswerError, Api
@@ -28,22 +28,33 @@ class Access:
         """One gap for all that is denied; `optional` includes what one can do without."""
         lacking = [n for n in permissions.NEEDS if n in self.denied and (optional or not n.optional)]
         if permissions.OTHER_EVENTS not in self.denied:
-            lacking = [n for n in lacking if n.resource != "events"]
-        if not lacking:
-            return
-        where = f"namespace {self.place.namespace}" if self.place.namespace else "all namespaces"
+            lacking = [n for n in lacking if n.resource != "events" or n is permissions.NODE_EVENTS]
+        here = [n for n in lacking if not n.namespace]
+        elsewhere = [n for n in lacking if n.namespace]
+        for needs, where in ((here, self.place.namespace), (elsewhere, permissions.NODE_EVENTS.namespace)):
+            if needs:
+                yield self._gap(needs, where)
+
+    def without_secrets(self, helm: str) -> Iterator[Gap]:
+        """A gap where Secrets are denied and `helm` names a workload that Helm deployed: its history is in them."""
+        if helm and permissions.SECRETS in self.denied:
+            gap = self._gap([permissions.SECRETS], self.place.namespace)
+            yield replace(gap, why=f"{gap.why}; Helm deploys {helm}, its releases are not seen")
+
+    def _gap(self, lacking: Sequence[Need], namespace: str) -> Gap:
+        where = f"namespace {namespace}" if namespace else "all namespaces"
         names = ", ".join(f"{n.verb} {n.resource}" for n in lacking)
         why = f"{self.place.context} may not {names} in {where}, which is for: {lacking[0].why}"
         why += f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
-        kind = "Role" if self.place.namespace and not any(n.cluster for n in lacking) else "ClusterRole"
+        kind = "Role" if namespace and not any(n.cluster for n in lacking) else "ClusterRole"
         mend = (
             f"add to a {kind} for {where}: {' '.join(permissions.lines(lacking))}; then verify with:"
             f" {permissions.can_i(lacking[0], self.place.namespace, self.place.context)}"
             "; the whole role: gather_diagnostics policy kubernetes"
         )
-        if any(n.resource == "secrets" for n in lacking):
+        if permissions.SECRETS in lacking:
             mend += "; or do without Secrets: sources.kubernetes.secrets: false"
-        yield Gap(NAME, f"{names} ({self.place.context})", "denied", why, mend)
+        return Gap(NAME, f"{names} ({self.place.context})", "denied", why, mend)
 
 
 def ask(api: Api, place: Place, needs: Iterable[Need]) -> Access:
@@ -53,15 +64,17 @@ def ask(api: Api, place: Place, needs: Iterable[Need]) -> Access:
     beforehand. Source: kubernetes.io/docs/reference/access-authn-authz/authorization/
     """
     access = Access(place)
-    open_ = list(needs)
+    # Who reads that one namespace, or all, has it among the rights of the place.
+    open_ = [n for n in needs if not n.namespace or place.namespace not in ("", n.namespace)]
     try:
         if place.namespace:
             status = api.review("SelfSubjectRulesReview", {"namespace": place.namespace})
             found = permissions.rules(status)
-            open_ = [n for n in open_ if not permissions.granted(found, n)]
+            open_ = [n for n in open_ if n.namespace or not permissions.granted(found, n)]
             if permissions.complete(status):
-                access.denied.update(open_)
-                open_ = []
+                # The review speaks of this namespace alone.
+                access.denied.update(n for n in open_ if not n.namespace)
+                open_ = [n for n in open_ if n.namespace]
         for need in open_:
             if not _may(api, place, need):
                 access.denied.add(need)
@@ -74,8 +87,8 @@ def ask(api: Api, place: Place, needs: Iterable[Need]) -> Access:
 def _may(api: Api, place: Place, need: Need) -> bool:
     resource, _, subresource = need.resource.partition("/")
     attributes = {"group": need.group, "resource": resource, "verb": need.verb}
-    if place.namespace and not need.cluster:
-        attributes["namespace"] = place.namespace
+    if (namespace := need.namespace or place.namespace) and not need.cluster:
+        attributes["namespace"] = namespace
     if subresource:
         attributes["subresource"] = subresource
     return api.review("SelfSubjectAccessReview", {"resourceAttributes": attributes}).get("allowed") is True

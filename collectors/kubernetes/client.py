@@ -108,13 +108,16 @@ class Api:
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": kind, "spec": dict(spec)}
         return mapping(self._json("POST", path, {}, body=json.dumps(body).encode()), "status")
 
-    def each(self, path: str, kind: str, *, metadata_only: bool = False, selector: str = "") -> Iterator[Object]:
+    def each(
+        self, path: str, kind: str, *, metadata_only: bool = False, selector: str = "", fields: str = ""
+    ) -> Iterator[Object]:
         """The objects of a list, page by page, each once, with `kind` filled in.
 
         A continue token that expired (410) begins the list anew, once. Source: kubernetes.io/docs/reference/using-api/
         api-concepts/#retrieving-large-results-sets-in-chunks
         """
-        parameters = {"labelSelector": selector} if selector else {}
+        narrowed = {"labelSelector": selector, "fieldSelector": fields}
+        parameters = {key: value for key, value in narrowed.items() if value}
         seen: set[str] = set()
         fresh = 2
         while fresh:
@@ -148,13 +151,23 @@ class Api:
     @contextmanager
     def stream(self, path: str, parameters: Mapping[str, str | int]) -> Iterator[Iterator[bytes]]:
         """A log in chunks as they come, until the server ends it or the time is up (OutOfTimeError)."""
-        response = self._send("GET", path, parameters, accept="*/*")
+        response = self._begun(path, parameters)
         try:
-            if response.status != 200:
-                raise _refusal(response, _body(response, time.monotonic() + max(0.1, self._seconds())))
             yield self._chunks(response)
         finally:
             response.close()
+
+    def _begun(self, path: str, parameters: Mapping[str, str | int]) -> BaseHTTPResponse:
+        for tries_left in reversed(range(MOST_TRIES)):
+            response = self._send("GET", path, parameters, accept="*/*")
+            if response.status == 200:
+                return response
+            try:
+                error = _refusal(response, _body(response, time.monotonic() + max(0.1, self._seconds())))
+            finally:
+                response.close()
+            self._wait(error, tries_left)
+        raise AssertionError("the last try returns or raises")
 
     def _chunks(self, response: BaseHTTPResponse) -> Iterator[bytes]:
         while chunk := response.read1(65_536, decode_content=True):
@@ -274,4 +287,5 @@ def _skew(headers: Mapping[str, str]) -> float | None:
         told = parsedate_to_datetime(headers["Date"])
     except (KeyError, ValueError, TypeError):
         return None
-    return (told - datetime.now(UTC)).total_seconds() if told.tzinfo else None
+    # The header tells whole seconds, cut off: with half a second more it errs to both sides alike.
+    return (told - datetime.now(UTC)).total_seconds() + 0.5 if told.tzinfo else None

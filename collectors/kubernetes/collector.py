@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from collectors.kubernetes import access, permissions, troubles
 from collectors.kubernetes.client import TROUBLE, Api
+from collectors.kubernetes.clocks import on_the_first
 from collectors.kubernetes.credentials import CredentialError, configuration
 from collectors.kubernetes.inventory import POD
 from collectors.kubernetes.kubeconfig import KubeconfigError, Place, places
@@ -37,28 +38,21 @@ class Kubernetes:
 
     def plan(self, request: Request) -> Iterable[Target | Gap]:
         """One Target a context. Looks at the kubeconfig alone; a context's login plugin is not run."""
-        try:
-            found = self._places(request)
-        except KubeconfigError as error:
-            yield troubles.unusable(error, f"objects and logs of {request.service}")
-            return
-        for place in found:
+        for place in self._places(request):
+            if isinstance(place, Gap):
+                yield place
+                continue
             where = f"namespace {place.namespace}" if place.namespace else "all namespaces"
             what = f"rollouts, events, pods and logs of {request.service} in {where}"
             yield Target(what, f"{place.server} (context {place.context})", place.because)
 
     def check(self, request: Request) -> Iterable[Gap | Skew]:
         """Ask for the version, for the rights, and for one pod: tells address, TLS, credentials, rights and clock."""
-        try:
-            found = self._places(request)
-        except KubeconfigError as error:
-            yield troubles.unusable(error, f"objects and logs of {request.service}")
-            return
-        for place, end in _shared(found, request.source_seconds * SHARE):
-            api = self._api(place, end)
-            if isinstance(api, Gap):
-                yield api
+        for opened in self._opened(request):
+            if isinstance(opened, Gap):
+                yield opened
                 continue
+            place, api, _ = opened
             try:
                 api.get("/version")
                 rights = access.ask(api, place, wanted(self.settings))
@@ -68,42 +62,47 @@ class Kubernetes:
             except TROUBLE as error:
                 yield troubles.gap(error, "an answer of the API server", place)
             yield from troubles.clock(api, place)
-            api.close()
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Cluster by cluster: find the service's workloads, then everything about them, logs last."""
-        try:
-            found = self._places(request)
-        except KubeconfigError as error:
-            yield troubles.unusable(error, f"objects and logs of {request.service}")
-            return
-        for place, end in _shared(found, request.source_seconds * SHARE):
-            api = self._api(place, end)
-            if isinstance(api, Gap):
-                yield api
-                continue
-            try:
-                yield from Reading(self.settings, request, place, api, end).read()
-            finally:
-                api.close()
+        yield from on_the_first(
+            [opened] if isinstance(opened, Gap) else Reading(self.settings, request, *opened).read()
+            for opened in self._opened(request)
+        )
 
-    def _places(self, request: Request) -> list[Place]:
+    def _places(self, request: Request) -> list[Place] | list[Gap]:
+        """Where to read, by the kubeconfig; or the gap that says why nowhere."""
+
         def filled(setting: str) -> str:
             return setting.replace("{service}", request.service).strip()
 
         settings = self.settings
         contexts = [filled(c) for c in settings.contexts]
-        return places(filled(settings.kubeconfig), contexts, filled(settings.namespace))
-
-    def _api(self, place: Place, end: float) -> Api | Gap:
         try:
-            made = configuration(place, end - time.monotonic())
-            return Api(made, place.context, self.settings.page_size, end)
-        except CredentialError as error:
-            return troubles.unusable(error, f"a login to {place.server} (context {place.context})")
+            return places(filled(settings.kubeconfig), contexts, filled(settings.namespace))
+        except KubeconfigError as error:
+            return [troubles.unusable(error, f"objects and logs of {request.service}")]
+
+    def _opened(self, request: Request) -> Iterator[tuple[Place, Api, float] | Gap]:
+        """Each cluster with a connection and when its time ends (time.monotonic()), or why there is none. The
+        connection is closed when the next one is asked for."""
+        for place, end in _shared(self._places(request), request.source_seconds * SHARE):
+            if isinstance(place, Gap):
+                yield place
+                continue
+            try:
+                made = configuration(place, end - time.monotonic())
+                api = Api(made, place.context, self.settings.page_size, end)
+            except CredentialError as error:
+                yield troubles.unusable(error, f"a login to {place.server} (context {place.context})")
+                continue
+            try:
+                yield place, api, end
+            finally:
+                api.close()
 
 
-def _shared(found: list[Place], seconds: float) -> Iterator[tuple[Place, float]]:
+def _shared(found: Sequence[Place | Gap], seconds: float) -> Iterator[tuple[Place | Gap, float]]:
     """Each place with when its time ends (time.monotonic()): what one leaves over is shared by those after it."""
     end = time.monotonic() + seconds
     for number, place in enumerate(found):

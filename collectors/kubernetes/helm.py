@@ -16,7 +16,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from collectors.kubernetes.objects import Object, Origin, created, integer, labels, mapping, moment, notes, text
+from collectors.kubernetes.objects import (
+    Object,
+    Origin,
+    created,
+    integer,
+    kind,
+    labels,
+    mapping,
+    moment,
+    name,
+    notes,
+    text,
+)
 from gather_diagnostics import Window
 
 LARGEST = 32_000_000
@@ -42,6 +54,22 @@ def names(workloads: Iterable[Object], service: str) -> set[str]:
     """Releases that made the workloads; a release named like the service where none says."""
     found = {text(notes(w), "meta.helm.sh/release-name") for w in workloads} - {""}
     return found or {service}
+
+
+def deployed(workloads: Iterable[Object]) -> str:
+    """A workload that Helm deployed, by the labels and annotations that charts usually set; '' where none says so.
+
+    Source: helm.sh/docs/chart_best_practices/labels/
+    """
+    for workload in workloads:
+        told = labels(workload)
+        if (
+            told.get("app.kubernetes.io/managed-by") == "Helm"
+            or "helm.sh/chart" in told
+            or text(notes(workload), "meta.helm.sh/release-name")
+        ):
+            return f"{kind(workload)}/{name(workload)}"
+    return ""
 
 
 def release(secret: Object) -> Release | None:

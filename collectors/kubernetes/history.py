@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 
-from collectors.kubernetes import configuration, happenings, helm, inventory, rollouts, scaling, troubles
+from collectors.kubernetes import configuration, happenings, helm, inventory, nodes, rollouts, scaling, troubles
 from collectors.kubernetes.inventory import Kind
 from collectors.kubernetes.objects import Object, kind, labels, name, namespace, template, text
 from collectors.kubernetes.search import Found, Items, Keeping, batched
@@ -26,7 +27,7 @@ class History:
         self._origin, self._lists, self._context = keeping.origin, keeping.lists, keeping.place.context
         self._changes = request.changes
         windows = (request.changes, request.baseline, request.incident)
-        self._whole = Window(min(w.start for w in windows), max(w.end for w in windows))
+        self.whole = Window(min(w.start for w in windows), max(w.end for w in windows))
 
     def events(self) -> Items:
         """About the workloads, their ReplicaSets and pods, those that are gone included."""
@@ -35,9 +36,13 @@ class History:
         circle.add([*found.workloads, *found.carriers], parents=True)
         circle.add(found.pods)
         circle.names |= {(its, namespace(w), name(w)) for w in found.workloads for its in _NAMESAKES}
+        circle.names |= {("Node", "", node) for node in nodes.names(found.pods)}
+        # One of the two is enough, and both would be each event twice: since 1.19 core/v1 and events.k8s.io/v1 are two
+        # spellings of what is stored once (KEP-383). core/v1 comes first, because most roles grant it and older servers
+        # know it.
         which = inventory.EVENT if self._lists.allows(inventory.EVENT) else inventory.OTHER_EVENT
         yield from self._keeping.keep(which, found.events, circle.holds, MOST_EVENTS)
-        made = (happenings.row(e, self._origin, self._whole) for e in found.events)
+        made = (happenings.row(e, self._origin, self.whole) for e in found.events)
         yield from batched("events", (r for r in made if r))
 
     def revisions(self) -> Items:
@@ -59,7 +64,8 @@ class History:
         for one in found:
             rows = scaling.autoscaler_rows(one, self._found.events, self._origin, self._changes)
             yield from batched("changes", rows)
-            yield from batched("events", scaling.at_limit(one, self._origin))
+            told = chain(scaling.at_limit(one, self._origin), scaling.unable(one, self._origin))
+            yield from batched("events", told)
 
     def configured(self, which: Kind) -> Items:
         """Changes of ConfigMaps or Secrets, by metadata alone: what is in them stays on the server."""

@@ -70,7 +70,8 @@ class Inventory:
                 yield from self.api.each(path, kind.name, metadata_only=metadata_only, selector=selector)
             except AnswerError as error:
                 # A kind in a namespace that is not there lists nothing; 404 speaks of the API group or its version.
-                if error.status != 404:
+                # A server that lacks the core group is no API server.
+                if error.status != 404 or not kind.group:
                     raise
                 continue
             return

@@ -6,6 +6,7 @@ Source: kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeco
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -121,6 +122,17 @@ def _merged(files: Sequence[Path]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
+    """Raises KubeconfigError."""
+    try:
+        told = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return _parsed(path, told.st_mtime_ns, told.st_size)
+
+
+@functools.lru_cache(maxsize=16)
+def _parsed(path: Path, _modified: int, _size: int) -> Mapping[str, Any]:
+    """Once a file and its change: planning and collecting both look, and a large one takes a second to parse."""
     mend = f"see what is wrong with it: kubectl --kubeconfig {path} config view"
     try:
         with path.open("rb") as stream:
@@ -129,9 +141,7 @@ def _read(path: Path) -> Mapping[str, Any]:
             raise KubeconfigError(f"{path} is larger than {LARGEST:,} bytes: is it a kubeconfig?", mend)
         document = yaml.safe_load(content.decode("utf-8-sig"))
     except OSError as error:
-        raise KubeconfigError(
-            f"can't read the kubeconfig {path}: {error.strerror or error}", f"ls -l {path}"
-        ) from error
+        raise _unreadable(path, error) from error
     except yaml.MarkedYAMLError as error:
         # The error's own text quotes the line, which may hold a credential.
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -141,6 +151,10 @@ def _read(path: Path) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
         raise KubeconfigError(f"{path} is empty or no kubeconfig", mend)
     return document
+
+
+def _unreadable(path: Path, error: OSError) -> KubeconfigError:
+    return KubeconfigError(f"can't read the kubeconfig {path}: {error.strerror or error}", f"ls -l {path}")
 
 
 def _anchored(entry: Mapping[str, Any], section: str, folder: Path) -> dict[str, Any]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 MOST_THREADS = 8
 _LEAST_BYTES = 4_096
+_LAST_SECONDS = 0.25
+"""How long after the end the lines are waited for that came until then."""
 
 
 @dataclass
@@ -71,7 +73,7 @@ class LogPool:
             yield Gap(NAME, f"logs of all containers ({self._place.context})", "timeout", why, mend)
 
     def _handed_over(self, threads: int) -> Iterator[Rows]:
-        while threads and (left := self._end - time.monotonic()) > 0:
+        while threads and (left := self._end + _LAST_SECONDS - time.monotonic()) > 0:
             try:
                 item = self._out.get(timeout=min(left, 0.5))
             except queue.Empty:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from collectors.kubernetes.client import AnswerError, Api
+from collectors.kubernetes.client import TROUBLE, AnswerError, Api, Trouble
 from collectors.kubernetes.logstreams import Stamps, Stream, around_first_error, rfc3339
 from collectors.kubernetes.objects import Origin, name
 from gather_diagnostics import Request
-from gather_diagnostics.logparse import Context, Record, batches, parse, split
+from gather_diagnostics.logparse import Context, Record, batches, bulk, parse, split
+from gather_diagnostics.model import Json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,11 +46,21 @@ class Pass:
     parameters: dict[str, str | int]
     size: int = 0
     stamps: Stamps = field(default_factory=Stamps)
+    trouble: Trouble | None = None
+    """What ended it early, to be raised when what came before it was handed over."""
 
     def counted(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        for chunk in chunks:
-            self.size += len(chunk)
-            yield chunk
+        """At most what was asked for: not every server, nor proxy before it, keeps to `limitBytes`."""
+        limit = int(self.parameters["limitBytes"])
+        try:
+            for chunk in chunks:
+                kept = chunk[: limit - self.size]
+                self.size += len(kept)
+                yield kept
+                if self.size >= limit:
+                    return
+        except TROUBLE as error:
+            self.trouble = error
 
     @property
     def out_of_bytes(self) -> bool:
@@ -82,12 +93,12 @@ class LogReading:
         since = micros(self.request.baseline.start)
         whole = self._pass(since, self.max_bytes // 2, self.max_lines)
         yield from self._rows(whole, since)
+        if not whole.out_of_bytes and not whole.out_of_lines:
+            return
+        self.cut = f"more than {whole.size:,} bytes" if whole.out_of_bytes else f"more than {self.max_lines:,} lines"
         missing, until = since, whole.stamps.first
         if whole.out_of_bytes and whole.stamps.last is not None:
             missing, until = whole.stamps.last + 1, (yield from self._newer(whole))
-        elif not whole.out_of_lines:
-            return
-        self.cut = self.cut or f"more than {self.max_lines:,} lines"
         missing = max(missing, micros(self.request.incident.start))
         if until is not None and missing < until:
             yield from self._rows(self._pass(missing, self.max_bytes // 6), missing, until)
@@ -98,7 +109,6 @@ class LogReading:
         Returns the time of the first line of it (microseconds).
         """
         first: int | None = None
-        self.cut = f"more than {self.max_bytes // 2:,} bytes"
         for share in (0.3, 0.1):
             if not part.out_of_bytes or part.stamps.last is None:
                 break
@@ -125,30 +135,49 @@ class LogReading:
         """Rows not before `since`; with `until` (both microseconds), the neighbourhood of the first error alone."""
         try:
             with self.api.stream(self.stream.path, part.parameters) as chunks:
-                lines = part.stamps.taken(split(part.counted(chunks)))
-                records = self._kept(parse(lines, Context(reference=self.request.asked)), since)
-                if until is not None:
-                    records = around_first_error(records, until)
-                yield from batches(
-                    records,
-                    ref=self._ref(until is not None),
-                    service=self.origin.service,
-                    instance=name(self.stream.pod),
-                )
+                lines = split(part.counted(chunks))
+                made = self._all(part, lines, since) if until is None else self._first_error(part, lines, since, until)
+                yield from made
+            if part.trouble:
+                raise part.trouble
         except AnswerError as error:
             if not _nothing_there(error, self.stream):
                 raise
         finally:
             self.read += part.size
 
+    def _all(self, part: Pass, lines: Iterable[bytes], since: int) -> Iterator[pa.RecordBatch]:
+        return bulk(
+            part.stamps.parts(lines),
+            Stamps().taken,
+            Context(reference=self.request.asked),
+            ref=self._ref(first_error=False),
+            service=self.origin.service,
+            instance=name(self.stream.pod),
+            labels=self._labels,
+            since=since,
+            until=micros(self.request.incident.end),
+        )
+
+    def _first_error(self, part: Pass, lines: Iterable[bytes], since: int, until: int) -> Iterator[pa.RecordBatch]:
+        records = parse(part.stamps.taken(lines), Context(reference=self.request.asked))
+        return batches(
+            around_first_error(self._kept(records, since), until),
+            ref=self._ref(first_error=True),
+            service=self.origin.service,
+            instance=name(self.stream.pod),
+        )
+
     def _kept(self, records: Iterable[Record], since: int) -> Iterator[Record]:
         end = micros(self.request.incident.end)
         for record in records:
             if record.time_us is not None and since <= record.time_us < end:
-                record.labels = {**(record.labels or {}), "container": self.stream.container}
-                if self.stream.previous:
-                    record.labels["previous"] = True
+                record.labels = {**(record.labels or {}), **self._labels}
                 yield record
+
+    @property
+    def _labels(self) -> dict[str, Json]:
+        return {"container": self.stream.container, **({"previous": True} if self.stream.previous else {})}
 
     def _ref(self, first_error: bool) -> str:
         run = "/previous" if self.stream.previous else ""

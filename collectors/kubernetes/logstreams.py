@@ -7,15 +7,24 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from collectors.kubernetes import pods
 from collectors.kubernetes.objects import Object, condition, items, mapping, name, namespace, text
-from gather_diagnostics.logparse import Record
+from gather_diagnostics.logparse import Part, Record
 
 BEFORE, AFTER = 200, 800
 """Records kept in front of the first error and from it on, where not everything can be kept."""
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)(?: |$)")
+
+
+_STAMPED = r"(?s)\A(?P<second>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d{1,6})\d{0,3})?Z (?P<text>.*)\z"
+PART = 4_096
+"""Lines looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,19 @@ class Stamps:
             self.last = time
             yield time, line[match.end() :]
 
+    def parts(self, lines: Iterable[bytes], size: int = PART) -> Iterator[Part]:
+        """The lines with their times and texts, many at once; null for times of other zones and what is no UTF-8."""
+        rest = iter(lines)
+        while part := list(islice(rest, size)):
+            times, texts = _columns(part)
+            if times.null_count:
+                deque(self.taken(part), maxlen=0)
+            else:
+                self.lines += len(part)
+                self.last = times[-1].as_py()
+                self.first = times[0].as_py() if self.first is None else self.first
+            yield part, times, texts
+
     def _time(self, match: re.Match[bytes]) -> int | None:
         prefix = match[1] + match[3]
         if prefix != self._prefix:
@@ -91,6 +113,18 @@ class Stamps:
                 return None
             self._prefix = prefix
         return self._seconds * 1_000_000 + int((match[2] or b"0")[:6].ljust(6, b"0"))
+
+
+def _columns(lines: list[bytes]) -> tuple[pa.Array, pa.Array]:
+    try:
+        found = pc.extract_regex(pa.array(lines, pa.string()), _STAMPED)
+        fraction = pc.struct_field(found, "fraction")
+        fraction = pc.if_else(pc.equal(fraction, ""), "0", fraction)
+        stamps = pc.binary_join_element_wise(pc.struct_field(found, "second"), fraction, ".")
+        return stamps.cast(pa.timestamp("us")).cast(pa.int64()), pc.struct_field(found, "text")
+    except pa.ArrowInvalid:
+        # A byte that is no UTF-8, or a date that is not: line by line it is found out which.
+        return pa.nulls(len(lines), pa.int64()), pa.nulls(len(lines), pa.string())
 
 
 def around_first_error(records: Iterable[Record], until: int) -> Iterator[Record]:

@@ -24,19 +24,27 @@ class Need:
     """Without it the evidence is still what an on-call expects: its lack is told by `check`, not by every run."""
     cluster: bool = False
     """It concerns objects outside of namespaces."""
+    namespace: str = ""
+    """The one namespace it is needed in; '' for the service's."""
 
     @property
     def key(self) -> tuple[str, str, str]:
         return self.group, self.resource, self.verb
 
 
+# Many organisations grant nobody Secrets: a run without them is whole, unless Helm keeps its history there.
+SECRETS = Need(
+    "", "secrets", "list", "when Secrets changed (metadata alone), and Helm's release history", optional=True
+)
+NODE_EVENTS = Need(
+    "", "events", "list", "what the platform reports of nodes: such events are kept there", True, namespace="default"
+)
 NEEDS = (
     Need("", "pods", "list", "the state of the replicas"),
     Need("", "pods/log", "get", "their logs, also of the run before"),
     Need("", "events", "list", "what the platform reports"),
     Need("", "services", "list", "which addresses lead to the service"),
     Need("", "configmaps", "list", "when configuration changed; metadata alone is asked for"),
-    Need("", "secrets", "list", "when Secrets changed (metadata alone), and Helm's release history"),
     Need("apps", "deployments", "list", "rollouts"),
     Need("apps", "replicasets", "list", "rollouts of Deployments"),
     Need("apps", "statefulsets", "list", "rollouts"),
@@ -45,15 +53,17 @@ NEEDS = (
     Need("batch", "jobs", "list", "the service's jobs"),
     Need("batch", "cronjobs", "list", "the service's jobs"),
     Need("autoscaling", "horizontalpodautoscalers", "list", "scaling"),
+    SECRETS,
     Need("discovery.k8s.io", "endpointslices", "list", "whether any replica takes traffic", optional=True),
     Need("", "endpoints", "list", "the same on servers before 1.21", optional=True),
     Need("networking.k8s.io", "ingresses", "list", "what routes traffic to the service", optional=True),
     Need("metrics.k8s.io", "pods", "list", "CPU and memory in use, where metrics-server runs", optional=True),
     Need("", "nodes", "get", "pressure on the nodes the replicas run on", optional=True, cluster=True),
+    NODE_EVENTS,
 )
 OTHER_EVENTS = Need("events.k8s.io", "events", "list", "the same events under their newer name")
 """Some roles grant this one alone; whoever has either needs nothing more."""
-BY_KEY = {n.key: n for n in (*NEEDS, OTHER_EVENTS)}
+BY_KEY = {n.key: n for n in (*NEEDS, OTHER_EVENTS) if n is not NODE_EVENTS}
 ROLE = "gather-diagnostics"
 
 
@@ -103,6 +113,7 @@ def can_i(need: Need, namespace: str, context: str) -> str:
     """The kubectl command that tells whether it is granted."""
     main, _, sub = need.resource.partition("/")
     resource = f"{main}.{need.group}" if need.group else main
+    namespace = need.namespace or namespace
     where = "" if need.cluster else f" -n {namespace}" if namespace else " -A"
     return (
         f"kubectl --context {context} auth can-i {need.verb} {resource}{f' --subresource={sub}' if sub else ''}{where}"
@@ -111,11 +122,13 @@ def can_i(need: Need, namespace: str, context: str) -> str:
 
 def policy() -> str:
     """A ClusterRole with every right, and a RoleBinding that grants it inside one namespace."""
-    inside = "\n".join(_rule(n) for n in NEEDS if not n.cluster)
+    inside = "\n".join(_rule(n) for n in NEEDS if not n.cluster and not n.namespace)
     outside = "\n".join(_rule(n) for n in NEEDS if n.cluster)
     return f"""\
 # Read-only rights of `gather_diagnostics`, bound to one namespace.
-# Where Secrets must stay closed, take their rule out and set sources.kubernetes.secrets: false.
+# Without the rules marked optional a run is still complete. Secrets are one: where they must stay closed, take
+# the rule out; only where Helm deploys the service will a gap say that its release history is missing
+# (sources.kubernetes.secrets: false silences that too).
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -145,10 +158,18 @@ metadata:
   name: {ROLE}-cluster
 rules:
 {outside}
+---
+# Optional: {NODE_EVENTS.why}. It takes effect through a RoleBinding in the same namespace.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {ROLE}-node-events
+  namespace: {NODE_EVENTS.namespace}
+rules:
+{_rule(NODE_EVENTS)}
 """
 
 
 def _rule(need: Need) -> str:
-    return (
-        f'  - apiGroups: ["{need.group}"]  # {need.why}\n    resources: ["{need.resource}"]\n    verbs: ["{need.verb}"]'
-    )
+    why = f"optional: {need.why}" if need.optional else need.why
+    return f'  - apiGroups: ["{need.group}"]  # {why}\n    resources: ["{need.resource}"]\n    verbs: ["{need.verb}"]'

@@ -101,9 +101,14 @@ def events(pod: Object, origin: Origin, since: datetime) -> Iterator[dict[str, A
     if scheduled.get("status") == "False":
         time = moment(scheduled, "lastTransitionTime")
         yield origin.event(pod, time, text(scheduled, "reason") or "Unschedulable", text(scheduled, "message"))
-    elif ready.get("status") == "False" and text(pod, "status", "phase") == "Running":
+    elif ready.get("status") == "False" and text(pod, "status", "phase") in ("Running", "Pending"):
         said = text(ready, "message") or text(ready, "reason")
         yield origin.event(pod, moment(ready, "lastTransitionTime"), "NotReady", said or "it is not ready")
+    # Preempted, drained, evicted through the API: kubernetes.io/docs/concepts/workloads/pods/disruptions
+    disrupted = condition(pod, "DisruptionTarget")
+    if disrupted.get("status") == "True":
+        time, reason = moment(disrupted, "lastTransitionTime"), text(disrupted, "reason") or "DisruptionTarget"
+        yield origin.event(pod, time, reason, text(disrupted, "message") or "it is to be terminated")
 
 
 def _exit(pod: Object, status: Object, ended: Object, origin: Origin) -> Iterator[dict[str, Any]]:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import quote
 
-from collectors.kubernetes import access, inventory, network, pods, troubles
-from collectors.kubernetes.client import TROUBLE, AnswerError, Api
+from collectors.kubernetes import access, helm, inventory, network, nodes, pods, troubles
+from collectors.kubernetes.access import Access
+from collectors.kubernetes.client import TROUBLE, Api
 from collectors.kubernetes.history import MOST_OTHERS, History
 from collectors.kubernetes.inventory import Inventory
 from collectors.kubernetes.kubeconfig import Place
 from collectors.kubernetes.logpool import LogPool
 from collectors.kubernetes.logstreams import started, streams
-from collectors.kubernetes.objects import Object, Origin, name, namespace, template, text
+from collectors.kubernetes.objects import Object, Origin, name, namespace, template
 from collectors.kubernetes.permissions import NEEDS, OTHER_EVENTS, Need
 from collectors.kubernetes.search import MOST_CARRIERS, Found, Items, Keeping, Search, batched
 from collectors.kubernetes.settings import KubernetesSettings
 from collectors.kubernetes.troubles import GiveUpError
 from gather_diagnostics import Request
-
-MOST_NODES = 50
+from gather_diagnostics.http.clock import asked_on
 
 Step = tuple[str, Callable[[], Items]]
 """What is read, and what reads it."""
@@ -36,33 +35,46 @@ class Reading:
 
     def __init__(self, settings: KubernetesSettings, request: Request, place: Place, api: Api, end: float) -> None:
         self._settings, self._request, self._place, self._api, self._end = settings, request, place, api, end
-        self._origin = Origin(place.context, place.cluster, request.service, request.asked)
         self._found = Found()
 
     def read(self) -> Items:
-        """Everything, the most telling first, until an answer says that asking on is useless."""
+        """Everything, the most telling first, until an answer says that asking on is useless.
+
+        The clock first: it decides for which times is asked, and says on which clock the rows that follow are.
+        """
+        try:
+            rights = access.ask(self._api, self._place, wanted(self._settings))
+        except TROUBLE as error:
+            yield troubles.gap(error, "what may be read", self._place)
+            yield from troubles.clock(self._api, self._place)
+            return
+        yield from troubles.clock(self._api, self._place)
+        yield from rights.gaps(optional=False)
+        self._request = asked_on(self._request, self._api.skew)
         # The gap that says why it ends early was told where it arose.
         with suppress(GiveUpError):
-            yield from self._guarded("what may be read", self._begin)
-        yield from troubles.clock(self._api, self._place)
+            yield from self._everything(rights)
 
-    def _begin(self) -> Items:
-        rights = access.ask(self._api, self._place, wanted(self._settings))
-        yield from rights.gaps(optional=False)
+    def _everything(self, rights: Access) -> Items:
+        request, place = self._request, self._place
+        self._origin = Origin(place.context, place.cluster, request.service, request.asked)
         self._lists = Inventory(self._api, rights)
-        keeping = Keeping(self._lists, self._place, self._origin)
-        search = Search(keeping, self._settings, self._found, self._request.changes.start)
+        self._keeping = Keeping(self._lists, place, self._origin)
+        search = Search(self._keeping, self._settings, self._found, request.changes.start)
         for what, step in (("the service's workloads", search.workloads), ("the service's pods", search.pods)):
             yield from self._guarded(what, step)
+        yield from rights.without_secrets(helm.deployed(self._found.workloads))
         if self._found.workloads or self._found.pods:
-            for what, step in self._steps(History(keeping, self._request, self._found)):
+            for what, step in self._steps(History(self._keeping, request, self._found)):
                 yield from self._guarded(what, step)
 
     def _steps(self, history: History) -> list[Step]:
+        ran = self._found.pods
         steps: list[Step] = [
             ("events", history.events),
             ("rollouts", history.revisions),
-            ("the nodes of the pods", self._nodes),
+            ("the nodes of the pods", lambda: nodes.conditions(self._keeping, ran)),
+            ("events of the nodes", lambda: nodes.events(self._keeping, ran, history.whole)),
             ("Services and their endpoints", self._network),
             ("autoscalers", history.autoscalers),
             ("changes of ConfigMaps", lambda: history.configured(inventory.CONFIG_MAP)),
@@ -81,26 +93,10 @@ class Reading:
             if troubles.final(error):
                 raise GiveUpError(what) from error
 
-    def _nodes(self) -> Items:
-        names = sorted({n for p in self._found.pods if (n := text(p, "spec", "nodeName"))})
-        if not self._lists.access.allows("", "nodes", "get"):
-            return
-        for node in names[:MOST_NODES]:
-            try:
-                thing = {**self._api.get(f"/api/v1/nodes/{quote(node, safe='')}"), "kind": "Node"}
-            except AnswerError as error:
-                # A namespace's role can't grant nodes, whatever its rules say; and a node may be gone meanwhile.
-                if error.status == 403:
-                    return
-                if error.status != 404:
-                    raise
-                continue
-            yield from batched("events", pods.node_events(thing, self._origin))
-
     def _network(self) -> Items:
         every: list[Object] = []
         ingresses: list[Object] = []
-        keep = Keeping(self._lists, self._place, self._origin).keep
+        keep = self._keeping.keep
         yield from keep(inventory.SERVICE, every, lambda _: True, MOST_CARRIERS)
         templates = [template(w) for w in self._found.workloads]
         own = [s for s in every if network.leads_to(s, self._found.pods, templates)]

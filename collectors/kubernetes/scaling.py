@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from collectors.kubernetes import happenings
-from collectors.kubernetes.objects import Object, Origin, integer, kind, mapping, moment, name, text
+from collectors.kubernetes.objects import Object, Origin, integer, items, kind, mapping, moment, name, notes, text
 from gather_diagnostics import Window
 
 ROLLOUT = timedelta(minutes=15)
 """A rollout scales ReplicaSets too: what follows one this soon is no scaling of its own."""
+_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
 _SCALED = re.compile(r"[Ss]caled (up|down) replica set (\S+)(?: in \S+)? (?:from (\d+) )?to (\d+)(?: from (\d+))?")
 _RESIZED = re.compile(r"New size: (\d+)(?:; reason: (.*))?")
 
@@ -59,6 +61,19 @@ def at_limit(autoscaler: Object, origin: Origin) -> Iterator[dict[str, Any]]:
     time = moment(autoscaler, "status", "lastScaleTime")
     message = f"it has all of the {most} replicas that it may have{cpu}"
     yield origin.event(autoscaler, time, "AtMaximum", message)
+
+
+def unable(autoscaler: Object, origin: Origin) -> Iterator[dict[str, Any]]:
+    """Events where it can't do its work: no metrics, no target. autoscaling/v1 keeps conditions in an annotation."""
+    try:
+        told = json.loads(text(notes(autoscaler), _CONDITIONS) or "[]")
+    except (ValueError, RecursionError):
+        # Cut or not JSON: it says nothing, and its other fields are read all the same.
+        return
+    for condition in items({"conditions": told}, "conditions"):
+        if text(condition, "type") in ("AbleToScale", "ScalingActive") and condition.get("status") == "False":
+            time, reason = moment(condition, "lastTransitionTime"), text(condition, "reason") or "Unable"
+            yield origin.event(autoscaler, time, reason, text(condition, "message") or "it can't scale")
 
 
 def event_rows(

@@ -57,8 +57,8 @@ def clock(api: Api, place: Place) -> Iterator[Gap | Skew]:
     if abs(api.skew) > MOST_SKEW:
         way = "ahead of" if api.skew > 0 else "behind"
         why = (
-            f"the clock of {place.server} is {abs(api.skew):,.0f} s {way} this machine's: times do not match other"
-            " sources"
+            f"the clock of {place.server} is {abs(api.skew):,.0f} s {way} this machine's: its times are corrected by"
+            " that, to about a second; those that nodes with yet another clock wrote are not"
         )
         yield Gap(NAME, f"times that can be compared ({place.context})", "invalid", why, "set both clocks by NTP")
 
@@ -87,6 +87,8 @@ def _told(error: Trouble, place: Place) -> Told:
             return "unreachable", f"{where} takes no connection within the time", try_it
         case http.ReadTimeoutError():
             return "timeout", f"{where} did not answer in time", f"{try_it}; or allow more time with --deadline"
+        case http.ProtocolError() if any(isinstance(inner, ConnectionError) for inner in error.args):
+            return "unreachable", f"{where} closed the connection: {cut(innermost(error))}", try_it
         case http.ProtocolError() | http.DecodeError():
             return "invalid", f"{where} broke its answer off: {cut(innermost(error))}", try_it
         case _:

@@ -21,7 +21,7 @@ from servers.kubernetes import Cluster, Refused, cluster
 
 pytestmark = pytest.mark.slow
 
-READS = re.compile(r"(Get|List|Describe|Lookup|Filter|BatchGet)[A-Z]\w+")
+READS = re.compile(r"(Get|List|Describe|Lookup|Filter|BatchGet)[A-Z]\w+|GET")
 NAMED_EXCEPTIONS = {"StartQuery", "StopQuery"}
 """Logs Insights: asking takes a POST that starts a query and one that ends it. Neither changes what is stored."""
 REVIEWS = re.compile(r"/apis/authorization\.k8s\.io/v1/selfsubject(access|rules)reviews")
@@ -57,7 +57,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 def grant_the_policy(run: Any, k: Cluster, namespace: str, user: str) -> None:
     """What an administrator would do with the printed policy."""
-    role, binding, _ = yaml.safe_load_all(run("policy", "kubernetes").out)
+    role, binding, *_ = yaml.safe_load_all(run("policy", "kubernetes").out)
     with suppress(Refused):  # there already, from another test: the same text makes the same role
         create(k, role)
     binding["subjects"] = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}]
