@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,21 +16,28 @@ from botocore.config import Config
 from botocore.exceptions import HTTPClientError
 from urllib3.exceptions import HTTPError
 
+from collectors.cloudwatch.answers import readable
 from collectors.cloudwatch.permissions import declared
+from collectors.cloudwatch.transport import Bounded
 from collectors.cloudwatch.troubles import OUTSIDE, BadAddressError, BadAnswerError, CallError, OutOfTimeError
 
 CONNECT_SECONDS = 4.0
 ANSWER_SECONDS = 15.0
-"""Longest wait for one answer; less when the source has less time."""
+"""Longest time for one answer; less when the source has less time."""
 ATTEMPTS = 3
 """How often a call is tried where AWS throttles or stumbles."""
 
 Answer = Mapping[str, Any]
 
 
+def answer_seconds(seconds: float) -> float:
+    """How long one answer may take of a source that has so many seconds: all attempts fit, and leave some."""
+    return max(0.1, min(ANSWER_SECONDS, seconds / (ATTEMPTS + 1)))
+
+
 def client_config(seconds: float) -> Config:
     """Time-outs and retries for a source that has so many seconds."""
-    wait = max(1.0, min(ANSWER_SECONDS, seconds / 3))
+    wait = answer_seconds(seconds)
     return Config(
         connect_timeout=min(CONNECT_SECONDS, wait),
         read_timeout=wait,
@@ -48,6 +54,7 @@ class Api:
         self.region = region
         self._session = boto3.Session(botocore_session=core, region_name=region)
         self._config = client_config(seconds)
+        self._answer_seconds = answer_seconds(seconds)
         self._endpoint = endpoint_url or None
         self._deadline = time.monotonic() + seconds
         self._clients: dict[str, Any] = {}
@@ -97,6 +104,7 @@ class Api:
             inside = getattr(error, "kwargs", {}).get("error") if type(error) is HTTPClientError else None
             if inside is not None and not isinstance(inside, OSError | HTTPError):
                 raise
+            self._note_skew(getattr(error, "response", None) or {})
             raise CallError(action, self.region, error) from error
 
     def _client(self, service: str) -> Any:
@@ -116,33 +124,22 @@ class Api:
             if "endpoint" not in str(error).lower():
                 raise
             raise BadAddressError(str(error)) from error
-        client.meta.events.register("before-parse", _readable)
+        client.meta.events.register("before-parse", readable)
+        # botocore has no setting for how long or large a whole answer may be.
+        endpoint = client._endpoint
+        endpoint.http_session = Bounded(endpoint.http_session, self._deadline, self._answer_seconds)
         return client
 
     def _noted(self, action: str, answer: object) -> Answer:
         if not isinstance(answer, Mapping):
             raise CallError(action, self.region, BadAnswerError(f"{type(answer).__name__} instead of a structure"))
-        if self.skew is None:
-            self.skew = _skew(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
+        self._note_skew(answer)
         return answer
 
-
-def _readable(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """botocore takes JSON that is cut off, or a page of HTML, for an answer without anything in it: refuse those.
-
-    Raises BadAnswerError. A handler of botocore's event before-parse.
-    """
-    body = response_dict.get("body")
-    model = operation_model.service_model
-    # botocore before 1.36 knew one protocol for each service.
-    spoken = getattr(model, "resolved_protocol", "") or model.protocol
-    if "json" not in spoken or response_dict.get("status_code") != 200 or not isinstance(body, bytes) or not body:
-        return
-    try:
-        json.loads(body)
-    except (ValueError, RecursionError) as error:
-        said = body[:200].decode("utf-8", "replace")
-        raise BadAnswerError(f"what should be JSON is not ({error}): {said}") from error
+    def _note_skew(self, answer: Answer) -> None:
+        """A refusal bears a date too, and a refusal of the signature may be about nothing else."""
+        if self.skew is None:
+            self.skew = _skew(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", ""))
 
 
 def _pascal(operation: str) -> str:

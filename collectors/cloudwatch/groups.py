@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import translate
 from typing import Any
 
+from collectors.cloudwatch import gateways
 from collectors.cloudwatch.api import Api
 from collectors.cloudwatch.settings import NAME, USUAL_GROUPS, CloudWatchSettings
 from collectors.cloudwatch.troubles import CallError, gap, truncated
@@ -39,6 +40,12 @@ def patterns(settings: CloudWatchSettings, service: str) -> list[str]:
 def find(api: Api, settings: CloudWatchSettings, request: Request) -> Iterator[Group | Gap]:
     """Groups that match, in the order of the patterns; gaps for configured ones that match none."""
     globs = patterns(settings, request.service)
+    if not settings.log_groups:
+        for item in gateways.find(api, request.service):
+            if isinstance(item, Gap):
+                yield item
+            else:
+                globs.append(item)
     found: dict[str, Group] = {}
     listed: dict[str, Group] = {}
     for prefix in prefixes(globs):

@@ -1,6 +1,10 @@
 """Logs Insights: counts of lines by minute and level, and lines of groups that nothing else reads.
 
-Source: docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html; a query returns 10,000 rows at most.
+Sources: docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html, and StartQuery, GetQueryResults and
+GetLogRecord in docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference: an answer has 10,000 rows at most, and
+GetLogRecord gives the whole record of a row by its @ptr. AWS does not say at which length GetQueryResults cuts a
+message (people report some 1,000 characters) nor how it marks that, so the query itself tells how long each message
+is: strlen is in code points, as Python's len.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from collectors.cloudwatch.troubles import BadAnswerError, CallError
 from gather_diagnostics import Window
 
 MOST_ROWS = 10_000
+MOST_WHOLE = 200
+"""Long messages of one group that are fetched whole, a call each."""
 QUERY_SECONDS = 20.0
 """Longest wait for one query."""
 POLL_SECONDS = 0.4
@@ -37,7 +43,10 @@ COUNTS = (
     " | stats count(*) as lines by bin({seconds}s), told_level, @log"
 )
 ERRORS = "filter @message like /(?i)(error|critical|fatal|exception|traceback|panic)/ | "
-LINES = "fields @timestamp, @message, @logStream, @ptr | sort @timestamp asc | limit 10000"
+LINES = (
+    "fields @timestamp, @message, @logStream, @ptr, strlen(trim(@message)) as message_length"
+    " | sort @timestamp asc | limit 10000"
+)
 _ENDED = ("Complete", "Failed", "Cancelled", "Timeout", "Unknown")
 _ACCOUNT = re.compile(r"^\d{12}:")
 
@@ -79,6 +88,20 @@ class Meter:
             raise TooCostlyError(f"{self.scanned:,} bytes were scanned, {self.limit:,} may be")
 
 
+@dataclass
+class Losses:
+    """What a reading of lines had to do without."""
+
+    fetched: int = 0
+    """Long messages that were fetched whole."""
+    cut: int = 0
+    """Long messages that stay cut."""
+    failed: CallError | None = None
+    """Why they could not be fetched; None where there were too many."""
+    crowded: int = 0
+    """Seconds that have more lines than an answer has rows."""
+
+
 def counts(api: Api, groups: Sequence[str], window: Window, meter: Meter) -> tuple[int, list[Count]]:
     """Seconds of a bin; lines by bin, level and group. Raises CallError and TooCostlyError."""
     # Levels and groups multiply the bins; all of them have to fit into one answer.
@@ -89,22 +112,24 @@ def counts(api: Api, groups: Sequence[str], window: Window, meter: Meter) -> tup
 
 
 def lines(
-    api: Api, group: str, window: Window, meter: Meter, failed: list[CallError], *, errors: bool = False
+    api: Api, group: str, window: Window, meter: Meter, losses: Losses, *, errors: bool = False
 ) -> Iterator[list[dict[str, Any]]]:
     """Log events as FilterLogEvents gives them, in order of time. Raises CallError and TooCostlyError.
 
-    With `errors`, only lines that hold a word for one. A window with more rows than a query returns is split, down to
-    a second. Cut messages are fetched whole; where that fails they stay cut, and the error is put into `failed`.
+    With `errors`, only lines that hold a word for one. A window with more rows than an answer takes is split, down to
+    a second. Messages that are cut are fetched whole. What can't be had is noted in `losses`.
     """
     pending = [window]
     while pending:
         span = pending.pop()
         answer = _run(api, [group], ERRORS + LINES if errors else LINES, span, meter)
-        if len(answer) >= MOST_ROWS and span.length.total_seconds() >= 2:
+        full = len(answer) >= MOST_ROWS
+        if full and span.length.total_seconds() >= 2:
             middle = (span.start + span.length / 2).replace(microsecond=0)
             pending += [Window(middle, span.end), Window(span.start, middle)]
         else:
-            yield [e for e in events(answer, _whole(api, failed)) if span.start.timestamp() * 1000 <= e["timestamp"]]
+            losses.crowded += full
+            yield [e for e in events(answer, _whole(api, losses)) if span.start.timestamp() * 1000 <= e["timestamp"]]
 
 
 def _run(api: Api, groups: list[str], query: str, window: Window, meter: Meter) -> list[Row]:
@@ -167,23 +192,35 @@ def events(rows: Iterable[Row], whole: Callable[[str], str]) -> Iterator[dict[st
             continue
         pointer = row.get("@ptr", "")
         message = row.get("@message", "")
-        if message.endswith(("...", "…")) and len(message) >= 10_000 and pointer:
+        if pointer and is_cut(row):
             message = whole(pointer) or message
         stream = row.get("@logStream", "")
         milliseconds = round(time.timestamp() * 1000)
         yield {"timestamp": milliseconds, "message": message, "logStreamName": stream, "eventId": pointer}
 
 
-def _whole(api: Api, failed: list[CallError]) -> Callable[[str], str]:
+def is_cut(row: Row) -> bool:
+    """Whether the message is shorter than the query says; blanks at its ends and a mark don't count."""
+    told = row.get("message_length", "")
+    if not told.replace(".", "", 1).isdigit():
+        return False
+    length, message = float(told), row.get("@message", "")
+    return length > len(message) or (message.endswith(("...", "…")) and length != len(message.strip()))
+
+
+def _whole(api: Api, losses: Losses) -> Callable[[str], str]:
+    """Fetches a message by its pointer; '' where one failed before, or too many were fetched."""
+
     def whole(pointer: str) -> str:
-        if failed:
-            return ""
-        try:
-            answer = api.call("logs", "get_log_record", logRecordPointer=pointer)
-        except CallError as error:
-            failed.append(error)
-            return ""
-        return str((answer.get("logRecord") or {}).get("@message", ""))
+        if losses.failed is None and losses.fetched < MOST_WHOLE:
+            try:
+                answer = api.call("logs", "get_log_record", logRecordPointer=pointer)
+                losses.fetched += 1
+                return str((answer.get("logRecord") or {}).get("@message", ""))
+            except CallError as error:
+                losses.failed = error
+        losses.cut += 1
+        return ""
 
     return whole
 

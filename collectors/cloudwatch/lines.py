@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collectors.cloudwatch import groups, insights, logrows, steps
 from collectors.cloudwatch.api import Api
@@ -17,6 +17,9 @@ from collectors.cloudwatch.spans import from_milliseconds, milliseconds
 from collectors.cloudwatch.steps import Step
 from collectors.cloudwatch.troubles import CallError, OutOfTimeError, gap, truncated
 from gather_diagnostics import Gap, Request, Rows, Window
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 THREADS = 4
 PAGE = 10_000
@@ -41,6 +44,10 @@ def read(api: Api, settings: CloudWatchSettings, request: Request) -> Items:
     shares = steps.shares(sizes, settings.max_log_events)
     reading = [_Reading(api, request, *given, meter) for given in zip(found, counted, shares, strict=True)]
     yield from side_by_side([r.items for r in reading], THREADS)
+
+
+def _overlap(one: Window, other: Window) -> bool:
+    return one.start < other.end and other.start < one.end
 
 
 def _of(group: Group, counts: Sequence[Count] | None) -> list[Count] | None:
@@ -77,15 +84,21 @@ class _Reading:
     """Lines that are kept."""
     meter: Meter
     seen: set[str] = field(default_factory=set)
-    """Ids of events that are kept: steps may overlap."""
+    """Ids of events that are kept and that another step may meet again."""
     cut: list[str] = field(default_factory=list)
     """What was kept where not everything was."""
-    failed: list[CallError] = field(default_factory=list)
-    """Long lines that could not be read whole."""
+    losses: insights.Losses = field(default_factory=insights.Losses)
     _kept: int = 0
+    _apart: set[Step] = field(default_factory=set)
+    """Steps whose window no other step of the plan touches: what follows on one begins where its last page ended."""
+    _latest: set[str] = field(default_factory=set)
+    """Ids of the events of the last page: a million ids would take 150 MB."""
 
     def items(self) -> Items:
         plan = steps.plan(self.request, self.counts, self.share)
+        apart = {s for s in plan if not any(_overlap(s.window, o.window) for o in plan if o is not s)}
+        # Logs Insights tells of its lines in no order that could be relied on.
+        self._apart = apart if self.group.filterable else set()
         try:
             for step in plan:
                 yield from self._step(step)
@@ -98,8 +111,7 @@ class _Reading:
             self.cut.insert(0, "all lines around the first error, of the rest the lines with errors")
         if self.cut:
             yield self._truncated()
-        for missing in self.failed[:1]:
-            yield gap(missing, f"the rest of long lines of {self.group.name}")
+        yield from lost(self.losses, self.group.name)
 
     def _step(self, step: Step) -> Items:
         """The lines of one step; where there are more than it may keep: the errors of the rest."""
@@ -107,13 +119,12 @@ class _Reading:
         if last is None:
             return
         self.cut.append(f"lines until {last:%H:%M:%S} UTC" if not step.pattern else "some of the errors")
-        if step.pattern or step.window.start != self.request.incident.start or last <= step.window.start:
+        if step.pattern or step.window.start not in self.request.incident or last <= step.window.start:
             return
-        rest = Window(last, step.window.end)
-        first = yield from self._errors(rest, max(1, step.most // 4))
-        near = steps.around(first, rest)
-        if near is not None:
-            yield from self._lines(Step(near, "", max(1, step.most // 4)))
+        rest, most = Window(last, step.window.end), max(1, step.most // 4)
+        first = yield from self._errors(rest, most)
+        for near in steps.beside(first, rest, most):
+            yield from self._lines(near)
 
     def _errors(self, window: Window, most: int) -> Any:
         """Yields the rows of error lines; returns the time of the first."""
@@ -133,18 +144,19 @@ class _Reading:
         cut = False
         try:
             for events, full in self._pages(step):
-                yield from self._rows(shaper.rows(events))
+                for rows in shaper.parts(events):
+                    yield from self._rows(rows)
                 cut = cut or full
-                stamps = sorted(e["timestamp"] for e in events)
-                times += stamps[:1] + stamps[-1:]
+                if stamps := [e["timestamp"] for e in events]:
+                    times += [min(stamps), max(stamps)]
         except (CallError, TooCostlyError):
             yield from self._rows(shaper.rest())
             raise
         yield from self._rows(shaper.rest())
         return cut
 
-    def _rows(self, rows: Sequence[dict[str, Any]]) -> Items:
-        if rows:
+    def _rows(self, rows: pa.RecordBatch | Sequence[dict[str, Any]]) -> Items:
+        if len(rows):
             yield Rows("logs", rows)
 
     def _pages(self, step: Step) -> Iterator[tuple[list[Event], bool]]:
@@ -156,21 +168,26 @@ class _Reading:
             self._kept += given
             kept += given
             full = given < len(events)
-            self.seen.update(str(e.get("eventId", "")) for e in events[:given])
-            self.seen.discard("")
+            self._remember(step, events[:given])
             yield events[:given], full
             if full:
                 return
 
+    def _remember(self, step: Step, events: Sequence[Event]) -> None:
+        ids = {str(e.get("eventId", "")) for e in events} - {""}
+        if step in self._apart:
+            self._latest = ids or self._latest
+        else:
+            self.seen |= ids
+
     def _new(self, event: Event) -> bool:
-        return isinstance(event.get("timestamp"), int) and str(event.get("eventId", "")) not in self.seen
+        known = str(event.get("eventId", ""))
+        return isinstance(event.get("timestamp"), int) and known not in self.seen and known not in self._latest
 
     def _source(self, step: Step) -> Iterator[Sequence[Event]]:
         if not self.group.filterable:
-            failed: list[CallError] = []
-            given = (self.api, self.group.name, step.window, self.meter, failed)
+            given = (self.api, self.group.name, step.window, self.meter, self.losses)
             yield from insights.lines(*given, errors=bool(step.pattern))
-            self.failed += failed
             return
         asked: dict[str, Any] = {"logGroupName": self.group.name, "limit": PAGE}
         asked |= {"filterPattern": step.pattern} if step.pattern else {}
@@ -193,3 +210,16 @@ class _Reading:
         why = f"more lines are in the windows than the {self.share:,} that may be kept; kept were {kept}"
         mend = "raise sources.cloudwatch.max_log_events, or ask for a shorter window"
         return Gap(NAME, f"all {self._wanted}", "truncated", why, mend)
+
+
+def lost(losses: insights.Losses, group: str) -> Iterator[Gap]:
+    """What Logs Insights did not give of a group's lines."""
+    if losses.failed is not None:
+        yield gap(losses.failed, f"the rest of {losses.cut:,} long lines of {group}")
+    elif losses.cut:
+        why = f"Logs Insights cuts long lines; {losses.fetched:,} were fetched whole, {losses.cut:,} were not"
+        yield truncated(f"the rest of long lines of {group}", why, "ask for a shorter window")
+    if losses.crowded:
+        why = f"Logs Insights gives {insights.MOST_ROWS:,} lines at most; {losses.crowded:,} seconds have more"
+        mend = "send the logs to a group of the class STANDARD, which is read by FilterLogEvents"
+        yield truncated(f"all log lines of {group}", why, mend)

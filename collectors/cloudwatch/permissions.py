@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-READING = ("Describe", "List", "Get", "Filter", "Lookup", "BatchGet")
+READING = ("Describe", "List", "Get", "GET", "Filter", "Lookup", "BatchGet")
 """What the name of an action that only reads begins with."""
 EXCEPTIONS = ("logs:StartQuery", "logs:StopQuery", "sts:AssumeRole")
 """Actions that read under another name: they begin and end a query, or become the reading role."""
@@ -19,8 +19,16 @@ class Permission:
     """An action of IAM, what it has to be allowed on, and what is missing from the evidence without it."""
 
     action: str
+    """The operation, as 'service:Operation'."""
     resource: str
     why: str
+    iam: str = ""
+    """IAM's name of it, where that is another one."""
+
+    @property
+    def granted(self) -> str:
+        """As a policy names it."""
+        return self.iam or self.action
 
 
 _GROUPS = "arn:aws:logs:*:*:log-group:*"
@@ -35,6 +43,12 @@ PERMISSIONS = {
         Permission("cloudwatch:DescribeAlarms", "*", "alarms of the service"),
         Permission("cloudwatch:DescribeAlarmHistory", "*", "when those alarms went off"),
         Permission("logs:DescribeLogGroups", "*", "find the service's log groups"),
+        Permission(
+            "apigateway:GetRestApis",
+            "arn:aws:apigateway:*::/restapis",
+            "find the execution logs of the service's REST APIs",
+            iam="apigateway:GET",
+        ),
         Permission("logs:FilterLogEvents", _GROUPS, "log lines"),
         Permission("logs:StartQuery", _GROUPS, "count error lines with Logs Insights"),
         Permission("logs:GetQueryResults", "*", "count error lines with Logs Insights"),
@@ -72,7 +86,8 @@ def declared(action: str) -> Permission:
 
 def statement(action: str, resource: str = "") -> str:
     """The policy line that allows one action, as JSON."""
-    return json.dumps({"Effect": "Allow", "Action": action, "Resource": resource or declared(action).resource})
+    right = declared(action)
+    return json.dumps({"Effect": "Allow", "Action": right.granted, "Resource": resource or right.resource})
 
 
 def policy() -> str:
@@ -82,7 +97,7 @@ def policy() -> str:
         {
             "Sid": f"GatherDiagnosticsRead{number}",
             "Effect": "Allow",
-            "Action": sorted(a for a, p in PERMISSIONS.items() if p.resource == resource),
+            "Action": sorted(p.granted for p in PERMISSIONS.values() if p.resource == resource),
             "Resource": resource,
         }
         for number, resource in enumerate(resources, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,10 +12,11 @@ from botocore.session import Session
 
 from collectors.cloudwatch import credentials, groups, permissions, reading
 from collectors.cloudwatch.api import Api
+from collectors.cloudwatch.clock import clock, on_clock
 from collectors.cloudwatch.settings import NAME, CloudWatchSettings
 from collectors.cloudwatch.side_by_side import Job
-from collectors.cloudwatch.troubles import CallError, clock, gap
-from gather_diagnostics import Gap, Request, Rows, Target
+from collectors.cloudwatch.troubles import CallError, gap
+from gather_diagnostics import Gap, Request, Rows, Skew, Target
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""
@@ -55,7 +57,8 @@ class CloudWatch:
             yield account
             return
         service = request.service
-        logs = ", ".join(groups.patterns(self.settings, service))
+        globs = groups.patterns(self.settings, service)
+        logs = ", ".join(globs if self.settings.log_groups else [*globs, "execution logs of REST APIs named like it"])
         guard = (
             f"counted by Logs Insights up to {self.settings.max_scan_bytes:,} bytes" if self.settings.insights else ""
         )
@@ -67,27 +70,25 @@ class CloudWatch:
             changers = "CodeDeploy, ECS, Lambda, CloudTrail, CloudFormation, RDS"
             yield Target(f"changes of {service}", f"{where} {changers}", account.because)
 
-    def check(self, request: Request) -> Iterable[Gap]:
+    def check(self, request: Request) -> Iterable[Gap | Skew]:
         """Ask who we are, and for the metrics of Lambda: tells credentials, network, permission and clock."""
         for item in self._apis(request):
-            if isinstance(item, Gap):
+            if not isinstance(item, Api):
                 yield item
                 continue
             try:
                 item.call("cloudwatch", "list_metrics", Namespace="AWS/Lambda", MetricName="Invocations")
             except CallError as error:
                 yield gap(error, f"metrics in {item.region}")
-            yield from clock(item.skew)
 
-    def collect(self, request: Request) -> Iterator[Rows | Gap]:
+    def collect(self, request: Request) -> Iterator[Rows | Gap | Skew]:
         """Every region and service side by side; what fails is told, the others go on."""
         todo: list[Job[Rows | Gap]] = []
         for item in self._apis(request):
-            if isinstance(item, Gap):
-                yield item
+            if isinstance(item, Api):
+                todo += reading.jobs(item, self.settings, on_clock(request, item.skew))
             else:
-                yield from clock(item.skew)
-                todo += reading.jobs(item, self.settings, request)
+                yield item
         yield from reading.read(todo, request.source_seconds * PATIENCE)
 
     def _account(self) -> _Account | Gap:
@@ -98,8 +99,8 @@ class CloudWatch:
         regions = credentials.regions(self.settings, core)
         return regions if isinstance(regions, Gap) else _Account(core, regions, because)
 
-    def _apis(self, request: Request) -> Iterator[Api | Gap]:
-        """A way into each region, or why there is none."""
+    def _apis(self, request: Request) -> Iterator[Api | Gap | Skew]:
+        """A way into each region, or why there is none; what its clock said comes first."""
         account = self._account()
         if isinstance(account, Gap):
             yield account
@@ -111,21 +112,31 @@ class CloudWatch:
             try:
                 core = credentials.assumed(entry, self.settings, request.service)
             except CallError as error:
+                yield from clock(entry.skew)
                 yield gap(error, f"the role {self.settings.role_arn}", self.settings.role_arn)
                 return
         for region in account.regions:
             api = Api(core, region, seconds, self.settings.endpoint_url)
-            try:
-                api.call("sts", "get_caller_identity")
-            except CallError as error:
-                yield gap(error, f"an answer of AWS in {region}")
-                if error.hopeless:
+            refusal = _refusal(api)
+            yield from clock(api.skew)
+            if refusal is not None:
+                yield gap(refusal, f"an answer of AWS in {region}")
+                if refusal.hopeless:
                     return
                 # A network may reach CloudWatch and not STS; an address given for all of them is the same for all.
-                if self.settings.endpoint_url:
+                if self.settings.endpoint_url or os.environ.get("AWS_ENDPOINT_URL"):
                     continue
             yield api
 
     def _where(self, region: str) -> str:
         host = urlsplit(self.settings.endpoint_url).netloc
         return f"{region} ({host})" if host else region
+
+
+def _refusal(api: Api) -> CallError | None:
+    """Why AWS does not say who we are."""
+    try:
+        api.call("sts", "get_caller_identity")
+    except CallError as error:
+        return error
+    return None

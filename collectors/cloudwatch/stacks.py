@@ -74,7 +74,8 @@ def _events(api: Api, stack: Mapping[str, Any], window: Window) -> list[Mapping[
 
 def shaped(events: Sequence[Mapping[str, Any]], service: str, region: str, window: Window) -> Iterator[dict[str, Any]]:
     """One row for each operation on the stack that began in the window; its resources in the details. Pure."""
-    ordered = sorted((e for e in events if when(e.get("Timestamp"))), key=lambda e: e["Timestamp"])
+    # They come newest first, and those of one moment must keep their order.
+    ordered = sorted((e for e in reversed(events) if when(e.get("Timestamp"))), key=lambda e: e["Timestamp"])
     starts = [n for n, e in enumerate(ordered) if _own(e) and e.get("ResourceStatus") in BEGINS]
     for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True):
         if ordered[start]["Timestamp"] in window:

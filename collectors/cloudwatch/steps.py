@@ -12,6 +12,7 @@ from gather_diagnostics import Request, Window
 BEFORE = timedelta(minutes=2)
 AFTER = timedelta(minutes=5)
 """The neighbourhood of the first error."""
+JUST_BEFORE = timedelta(seconds=1)
 ERRORS = "?ERROR ?Error ?error ?CRITICAL ?FATAL ?Fatal ?fatal ?Exception ?exception ?Traceback ?panic"
 """FilterLogEvents: a line with any of these words."""
 ERROR_LEVELS = ("ERROR", "CRITICAL")
@@ -66,7 +67,8 @@ def plan(request: Request, counts: Sequence[Count] | None, most: int) -> list[St
     if sum(c.lines for c in counts) <= most:
         return [Step(request.incident, "", most), Step(request.baseline, "", most)]
     near = around(first_error(counts, request), request.incident)
-    steps = [Step(near, "", most)] if near else []
+    # Half of the room: where even these lines are too many, the first error among them is searched.
+    steps = [Step(near, "", max(1, most // 2))] if near else []
     steps += [Step(w, ERRORS, most) for w in without(request.incident, near)]
     steps += [Step(request.baseline, ERRORS, max(1, most // 5)), Step(request.baseline, "", max(1, most // 5))]
     return steps if near else [*steps, Step(request.incident, "", most // 2)]
@@ -77,6 +79,19 @@ def around(time: datetime | None, window: Window) -> Window | None:
     if time is None or time not in window:
         return None
     return Window(max(window.start, time - BEFORE), min(window.end, time + AFTER))
+
+
+def beside(time: datetime | None, window: Window, most: int) -> list[Step]:
+    """The neighbourhood of a time where lines are too dense to take it whole: a third of `most` for each step.
+
+    AWS gives lines in ascending order, so those just before the time are asked for by themselves.
+    """
+    near = around(time, window)
+    if time is None or near is None:
+        return []
+    edges = [max(near.start, time - JUST_BEFORE), time, near.end, near.start]
+    spans = [(edges[0], edges[1]), (edges[1], edges[2]), (edges[3], edges[0])]
+    return [Step(Window(start, end), "", max(1, most // 3)) for start, end in spans if start < end]
 
 
 def without(window: Window, part: Window | None) -> list[Window]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
+from collectors.cloudwatch.clock import NTP
+from collectors.cloudwatch.codes import EXPIRED, FOREIGN, LATE, REFUSED, SKEWED, SLOWED, STRANGE
 from collectors.cloudwatch.permissions import statement
 from collectors.cloudwatch.settings import NAME
 from gather_diagnostics import Gap
@@ -17,55 +19,17 @@ from gather_diagnostics.model import Cause
 
 MOST = 300
 """Characters kept of what AWS said."""
-MOST_SKEW = 30
-"""Seconds that AWS's clock may differ."""
 
 Told = tuple[Cause, str, str]
 """Cause, why, mend."""
 
-EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"})
-STRANGE = frozenset(
-    {
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidAccessKeyId",
-        "SignatureDoesNotMatch",
-        "InvalidSignatureException",
-        "IncompleteSignature",
-        "AuthFailure",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-    }
-)
-REFUSED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "UnauthorizedOperation",
-        "UnauthorizedException",
-        "NotAuthorized",
-        "AuthorizationError",
-        "OptInRequired",
-        "SubscriptionRequiredException",
-    }
-)
-SLOWED = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "TooManyRequestsException",
-        "RequestLimitExceeded",
-        "LimitExceededException",
-        "SlowDown",
-        "RequestThrottled",
-        "RequestThrottledException",
-    }
-)
-
 
 class OutOfTimeError(Exception):
     """The deadline of the whole source has fallen; nothing was sent."""
+
+
+class TooLargeError(Exception):
+    """An answer above the size that is read."""
 
 
 class BadAnswerError(ValueError):
@@ -96,6 +60,7 @@ OUTSIDE = (
     ResponseParserError,
     HTTPError,
     OutOfTimeError,
+    TooLargeError,
     BadAnswerError,
     BadAddressError,
 )
@@ -120,9 +85,24 @@ class CallError(Exception):
     @property
     def hopeless(self) -> bool:
         """No other call will fare better: the credentials are no good, or the time is over."""
+        if self.skewed:
+            return True
         login = boto.NoCredentialsError | boto.PartialCredentialsError | boto.CredentialRetrievalError
         sso = boto.SSOError | boto.TokenRetrievalError | OutOfTimeError | boto.InvalidRegionError
         return self.code in EXPIRED | STRANGE or isinstance(self.error, login | sso | boto.MetadataRetrievalError)
+
+    @property
+    def skewed(self) -> bool:
+        """AWS takes no signature that is more than five minutes off its clock (15 for some services).
+
+        Source: docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
+        """
+        return self.code in SKEWED or any(words in self.said for words in LATE)
+
+    @property
+    def said(self) -> str:
+        """AWS's sentence, cut; '' when it was not AWS that spoke."""
+        return cut(str(_part(self.error, "Error").get("Message", "")))
 
     @property
     def useless(self) -> bool:
@@ -141,14 +121,6 @@ def truncated(wanted: str, why: str, mend: str) -> Gap:
     return Gap(NAME, wanted, "truncated", why, mend)
 
 
-def clock(skew: float | None) -> Iterator[Gap]:
-    """A gap where AWS's clock is far from ours (seconds, positive: ahead): the windows then miss the incident."""
-    if skew is not None and abs(skew) > MOST_SKEW:
-        way = "ahead of" if skew > 0 else "behind"
-        why = f"AWS's clock is {abs(skew):,.0f} s {way} this machine's: times do not match other sources"
-        yield Gap(NAME, "times that can be compared", "invalid", why, "set this machine's clock by NTP")
-
-
 def _told(failed: CallError, resource: str) -> Told:
     where = f"{failed.action} in {failed.region}"
     match failed.error:
@@ -160,6 +132,9 @@ def _told(failed: CallError, resource: str) -> Told:
             return "denied", f"{where}: the SSO session is over: {cut(str(failed.error))}", "run: aws sso login"
         case boto.ReadTimeoutError():
             return "timeout", f"{where} did not answer in time", "allow more time with --deadline, or a smaller window"
+        case TooLargeError():
+            mend = "ask for a shorter window; check sources.cloudwatch.endpoint_url: does AWS answer there?"
+            return "truncated", f"{where}: {failed.error}", mend
         case boto.SSLError():
             mend = "name the authority's certificate in AWS_CA_BUNDLE"
             return "unreachable", f"{where}: no TLS connection: {_inner(failed.error)}", mend
@@ -167,7 +142,7 @@ def _told(failed: CallError, resource: str) -> Told:
             return "unreachable", f"{where}: the proxy does not answer", "check HTTPS_PROXY and NO_PROXY"
         case boto.HTTPClientError() | boto.ConnectionError() | HTTPError():
             mend = f"try: aws sts get-caller-identity --region {failed.region}; check proxy, VPC endpoint, endpoint_url"
-            return "unreachable", f"{where} is not reached: {_inner(failed.error)}", mend
+            return "unreachable", f"{where} is not reached{_place(failed.error)}: {_inner(failed.error)}", mend
         case ResponseParserError() | BadAnswerError() | boto.PaginationError():
             mend = "check sources.cloudwatch.endpoint_url and AWS_ENDPOINT_URL: does AWS answer there?"
             return "invalid", f"{where} answered, but not like AWS: {cut(str(failed.error))}", mend
@@ -186,21 +161,19 @@ def _told(failed: CallError, resource: str) -> Told:
 
 
 def _answer(failed: CallError, resource: str) -> Told:
-    said = cut(str(_part(failed.error, "Error").get("Message", "")) or failed.code)
-    why = f"{failed.action} in {failed.region} answers {failed.code}: {said}"
+    why = f"{failed.action} in {failed.region} answers {failed.code}: {failed.said or failed.code}"
     status = int(_part(failed.error, "ResponseMetadata").get("HTTPStatusCode") or 0)
     if failed.code in EXPIRED:
         return "denied", why, "run: aws sso login (or renew the session's credentials)"
-    if failed.code == "RequestTimeTooSkewed" or "Signature expired" in said or "Signature not yet current" in said:
-        return "invalid", why, "set this machine's clock by NTP"
+    if failed.skewed:
+        return "invalid", f"{why}: AWS takes no signature of another time", NTP
     if failed.code in STRANGE:
-        return (
-            "denied",
-            why,
-            "check AWS_ACCESS_KEY_ID, AWS_PROFILE or sources.cloudwatch.profile: AWS doesn't know the key",
-        )
+        mend = "check AWS_ACCESS_KEY_ID, AWS_PROFILE or sources.cloudwatch.profile: AWS doesn't know the key"
+        return "denied", why, mend
     if failed.code in SLOWED or status == 429:
         return "throttled", why, "try again later, or name fewer resources in sources.cloudwatch"
+    if failed.code.isdigit() and status in FOREIGN:
+        return FOREIGN[status], f"{why}: that is not how AWS answers", ELSEWHERE
     if failed.code in REFUSED or status in (401, 403):
         return "denied", why, f"add to the IAM policy: {statement(failed.action, resource)}"
     if "NotFound" in failed.code or "DoesNotExist" in failed.code:
@@ -210,9 +183,19 @@ def _answer(failed: CallError, resource: str) -> Told:
     return "invalid", why, "if sources.cloudwatch names it, correct it there; else report it"
 
 
+ELSEWHERE = "check the proxy (HTTPS_PROXY, NO_PROXY), sources.cloudwatch.endpoint_url and AWS_ENDPOINT_URL"
+
+
 def _part(error: Exception, name: str) -> dict[str, Any]:
-    part = getattr(error, "response", {}).get(name)
+    # The errors of botocore's transport have a response too, which is None.
+    part = (getattr(error, "response", None) or {}).get(name)
     return part if isinstance(part, dict) else {}
+
+
+def _place(error: Exception) -> str:
+    """' at monitoring.eu-west-1.amazonaws.com', where botocore tells."""
+    host = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url", ""))).hostname
+    return f" at {host}" if host else ""
 
 
 def _inner(error: BaseException) -> str:

@@ -115,9 +115,12 @@ class AwsServer:
         """The next pages of FilterLogEvents are empty but lead on, as AWS's may be."""
         self._tell("empty_pages", times=times)
 
-    def set_queries(self, polls: int = 1, ends: str = "Complete") -> None:
-        """Insights: so many polls find a query Running; then it is Complete, Failed or Timeout."""
-        self._tell("set_queries", polls=polls, ends=ends)
+    def set_queries(self, polls: int = 1, ends: str = "Complete", shown: int = 1_000, mark: str = "") -> None:
+        """Insights: so many polls find a query Running; then it is Complete, Failed or Timeout.
+
+        Values in results are cut after `shown` characters, and `mark` put behind.
+        """
+        self._tell("set_queries", polls=polls, ends=ends, shown=shown, mark=mark)
 
     def put_trail_event(
         self,
@@ -155,6 +158,13 @@ class AwsServer:
     def put_service_event(self, service: str, time: datetime, message: str, *, cluster: str = "default") -> None:
         """A line of DescribeServices' events, e.g. '(service checkout) has reached a steady state.'"""
         self._tell("put_service_event", region=self.region, cluster=cluster, service=service, time=time, text=message)
+
+    def put_database_event(
+        self, time: datetime, database: str, message: str, categories: Sequence[str], kind: str = "db-instance"
+    ) -> None:
+        """An event of RDS, e.g. (time, 'checkout', 'Multi-AZ instance failover started', ['failover'])."""
+        keys = {"database": database, "message": message, "categories": list(categories), "kind": kind}
+        self._tell("put_database_event", region=self.region, time=time, **keys)
 
     def set_deployment(
         self,
@@ -209,6 +219,22 @@ class AwsServer:
         the length, and reads broken JSON as an error's message); XML raises ResponseParserError.
         """
         self._fault("truncate", service, operation, times, closes=closes)
+
+    def drip(self, service: str, operation: str = "*", seconds: float = 30) -> None:
+        """The answer a byte at a time, each well within a read time-out, for so long; then the rest."""
+        self._fault("drip", service, operation, None, seconds=seconds)
+
+    def stall(self, service: str, operation: str = "*", seconds: float = 30) -> None:
+        """Half of the answer, then silence for so long."""
+        self._fault("stall", service, operation, None, seconds=seconds)
+
+    def flood(self, service: str, operation: str = "*") -> None:
+        """An answer without end, as fast as it is taken."""
+        self._fault("flood", service, operation, None)
+
+    def die(self, service: str, operation: str = "*") -> None:
+        """The process is gone when this is asked: connections break, new ones are refused. There is no healing."""
+        self._fault("die", service, operation, None)
 
     def skew(self, seconds: float) -> None:
         """The server's clock is ahead by so much: its Date header says so, and over 5 min it refuses signatures."""

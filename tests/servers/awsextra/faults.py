@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,8 +34,10 @@ def skew(state: State, seconds: float) -> None:
 
 def before(call: Call, state: State) -> Answer | None:
     """The answer of a fault that replaces the real one; None where the call goes on."""
-    fault = _next(call, state, ("throttle", "deny", "fail", "hang", "expire"))
+    fault = _next(call, state, ("throttle", "deny", "fail", "hang", "expire", "die"))
     match fault:
+        case Fault(kind="die"):
+            os._exit(1)
         case Fault(kind="throttle"):
             return refuse(call, AwsError(fault.settings["code"] or _slower(call), "Rate exceeded", 400))
         case Fault(kind="deny"):
@@ -49,14 +53,45 @@ def before(call: Call, state: State) -> Answer | None:
 
 
 def afterwards(call: Call, state: State, answer: Answer) -> Answer:
-    """The answer, cut where a fault says so."""
-    fault = _next(call, state, ("truncate",))
+    """The answer, cut or sent slowly where a fault says so."""
+    fault = _next(call, state, ("truncate", "drip", "stall", "flood"))
     if fault is None:
         return answer
+    if fault.kind != "truncate":
+        return _slow(fault, answer)
     half = answer.body[: len(answer.body) // 2]
     # Closed early, the length promised is the whole one; else the cut text is a complete answer that does not parse.
     length = len(answer.body) if fault.settings["closes"] else len(half)
     return Answer(answer.status, {**answer.headers, "Content-Length": str(length)}, half)
+
+
+def _slow(fault: Fault, answer: Answer) -> Answer:
+    """A byte at a time; the first half and then silence; or the answer after so many blanks that nobody reads it."""
+    sent = {"drip": _dripping, "stall": _stalling, "flood": _flooding}[fault.kind]
+    length = 10**12 if fault.kind == "flood" else len(answer.body)
+    headers = {**answer.headers, "Content-Length": str(length)}
+    return Answer(answer.status, headers, answer.body, sent(answer.body, fault.settings.get("seconds", 0)))
+
+
+def _dripping(body: bytes, seconds: float) -> Iterator[bytes]:
+    end = time.monotonic() + seconds
+    for number in range(len(body)):
+        if time.monotonic() > end:
+            yield body[number:]
+            return
+        yield body[number : number + 1]
+        time.sleep(0.02)
+
+
+def _stalling(body: bytes, seconds: float) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+    time.sleep(seconds)
+    yield body[len(body) // 2 :]
+
+
+def _flooding(body: bytes, seconds: float) -> Iterator[bytes]:
+    while True:
+        yield b" " * 65_536
 
 
 def _next(call: Call, state: State, kinds: tuple[str, ...]) -> Fault | None:

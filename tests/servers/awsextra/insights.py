@@ -31,8 +31,9 @@ class Query:
 
 
 @helper
-def set_queries(state: State, polls: int, ends: str) -> None:
+def set_queries(state: State, polls: int, ends: str, shown: int, mark: str) -> None:
     state.query_polls, state.query_ends = polls, ends
+    state.query_shown, state.query_mark = shown, mark
 
 
 @answers("logs", "StartQuery")
@@ -79,10 +80,17 @@ def get_query_results(call: Call, state: State) -> dict[str, Any]:
     rows = query.results if query.status == "Complete" else []
     return {
         "queryLanguage": "CWLI",
-        "results": [[{"field": name, "value": shown(value)} for name, value in row.items()] for row in rows],
+        "results": [
+            [{"field": name, "value": _cut(shown(value), state)} for name, value in row.items()] for row in rows
+        ],
         "statistics": query.statistics if query.status == "Complete" else dict.fromkeys(query.statistics, 0.0),
         "status": query.status,
     }
+
+
+def _cut(text: str, state: State) -> str:
+    """As GetQueryResults cuts long values; GetLogRecord does not."""
+    return text if len(text) <= state.query_shown else text[: state.query_shown] + state.query_mark
 
 
 @answers("logs", "StopQuery")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from servers.awsextra.insightsfilter import Conditions, malformed, number, regex, unquoted
+from servers.awsextra.insightsfunctions import is_known, value
 from servers.awsextra.insightsrows import Row
 from servers.awsextra.insightsstats import Aggregate, aggregated, bin_width, binned, patterns
 
@@ -72,8 +73,12 @@ class _Parser(Conditions):
     # Commands
 
     def do_fields(self) -> Step:
-        self.made.columns += self.names()
-        return lambda rows: rows
+        names = self.names()
+        self.made.columns += names
+        calls = [source for source, _ in names if "(" in source and not source.startswith("bin(")]
+        if unknown := [call for call in calls if not is_known(call)]:
+            raise malformed(unknown[0])
+        return lambda rows: [row | {c: v for c in calls if (v := value(c, row)) is not None} for row in rows]
 
     def do_display(self) -> Step:
         self.made.columns = self.names()
@@ -135,8 +140,9 @@ class _Parser(Conditions):
         """(field, shown name); a call such as count(*) or bin(5m) is a field by its text."""
         start, name = self.peek().start, self.word()
         if self.take("("):
-            while not self.take(")"):
-                self.next()
+            depth = 1
+            while depth:
+                depth += {"(": 1, ")": -1}.get(self.next().text, 0)
             name = self.text[start : self.tokens[self.at - 1].end]
         return name, (self.word() if alias and self.take("as") else name)
 

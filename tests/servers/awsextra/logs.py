@@ -1,4 +1,4 @@
-"""CloudWatch Logs: events of any age, and FilterLogEvents.
+"""CloudWatch Logs: events of any age, FilterLogEvents, and the class of a group.
 
 Pages are of `limit` events and 1 MB at most; they are ordered by time over all streams.
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
@@ -13,9 +13,10 @@ from typing import Any
 
 from moto.logs.models import LogEvent, LogGroup, LogStream, logs_backends
 from servers.awsextra.logfilter import predicate
-from servers.awsextra.state import ACCOUNT, CLOCK, State, answers, helper
+from servers.awsextra.state import ACCOUNT, CLOCK, State, after, answers, helper, reshapes
 from servers.awsextra.wire import AwsError, Call
 
+STANDARD = "STANDARD"
 PAGE = 10_000
 PAGE_BYTES = 1_048_576
 EVENT_BYTES = 26
@@ -53,10 +54,27 @@ def group_of(region: str, given: str) -> LogGroup:
     return groups[name]
 
 
+@after("logs", "CreateLogGroup")
+def classified(call: Call, state: State) -> None:
+    state.group_classes[call.params["logGroupName"]] = call.params.get("logGroupClass", STANDARD)
+
+
+@reshapes("logs", "DescribeLogGroups")
+def describe_log_groups(call: Call, state: State, whole: dict[str, Any]) -> dict[str, Any]:
+    """moto knows no classes."""
+    groups = [
+        {**group, "logGroupClass": state.group_classes.get(group["logGroupName"], STANDARD)}
+        for group in whole.get("logGroups", [])
+    ]
+    return {**whole, "logGroups": groups}
+
+
 @answers("logs", "FilterLogEvents")
 def filter_log_events(call: Call, state: State) -> dict[str, Any]:
     p = call.params
     group = group_of(call.region, p.get("logGroupName") or p.get("logGroupIdentifier") or "")
+    if state.group_classes.get(group.name, STANDARD) != STANDARD:
+        raise AwsError("InvalidParameterException", "This operation is not supported for this log group class.")
     limit = p.get("limit") or PAGE
     if not 1 <= limit <= PAGE:
         raise AwsError("InvalidParameterException", f"limit: Member must have value less than or equal to {PAGE}")

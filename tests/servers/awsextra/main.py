@@ -22,7 +22,7 @@ from servers.awsextra.state import AFTER, ANSWERS, CLOCK, HELPERS, RESHAPES, Sta
 from servers.awsextra.wire import Answer, AwsError, Call, Environ, read, refuse, understood, write
 from werkzeug.serving import make_server
 
-EXTENSIONS = ("metrics", "alarms", "trail", "logs", "insights", "deploys", "policy")
+EXTENSIONS = ("metrics", "alarms", "trail", "logs", "insights", "deploys", "databases", "stacks", "policy")
 """Modules that register answers and helpers when they are imported."""
 
 
@@ -95,7 +95,7 @@ def _send(answer: Answer, start_response: Any) -> Iterable[bytes]:
     headers = {"Content-Length": str(len(answer.body)), **answer.headers}
     headers = {name: value for name, value in headers.items() if name.lower() != "date"} | {"Date": date}
     start_response(f"{answer.status} -", list(headers.items()))
-    return [answer.body]
+    return answer.sent or [answer.body]
 
 
 @helper

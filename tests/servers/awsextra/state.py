@@ -58,6 +58,12 @@ class State:
     empty_pages: int = 0
     query_polls: int = 1
     query_ends: str = "Complete"
+    query_shown: int = 1_000
+    """Characters of a value in a query's results; AWS does not say how many, people report so many."""
+    query_mark: str = ""
+    """What stands behind a value that was cut."""
+    database_events: list[dict[str, Any]] = field(default_factory=list)
+    group_classes: dict[str, str] = field(default_factory=dict)
     queries: dict[str, Any] = field(default_factory=dict)
     pointers: dict[str, dict[str, str]] = field(default_factory=dict)
     decisions: dict[str, str] = field(default_factory=dict)

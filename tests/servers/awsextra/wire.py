@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -71,6 +71,8 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    sent: Iterable[bytes] | None = None
+    """The body as it is to be sent, where not at once."""
 
 
 def read(environ: Environ) -> Call | None:
