@@ -1,4 +1,8 @@
-"""What git's refusals mean to a person: one place that turns them into gaps."""
+"""What git's refusals mean to a person: one place that turns them into gaps.
+
+No `Skew` is ever given: every commit is dated by the clock of the machine it was made on, or by whatever date was
+asked for, and a source has one skew. A commit of the future is told in a gap, and no time is moved.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 A commit made on a side branch changes the deployed branch when the merge that brings it lands. So the branch's own
 line (first parents) is walked back to the start of the window, and every commit between is given the merge it came by.
+
+What happened before the window is not read. When each file was last changed before it can be told in no bounded time:
+a file untouched for years is found at the end of the whole history only (git-log(1), 'History Simplification').
 """
 
 from __future__ import annotations
@@ -68,6 +71,10 @@ class Stretch:
         return (self.top, *((f"^{self.bottom}",) if self.bottom else ()))
 
 
+Range = tuple[int, int]
+"""First and last line, counted from 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """What a commit did to one file."""
@@ -77,6 +84,11 @@ class File:
     added: int = 0
     deleted: int = 0
     binary: bool = False
+    lines: tuple[Range, ...] = ()
+    """What it touched, as numbered after it."""
+    functions: tuple[str, ...] = ()
+    lines_cut: bool = False
+    """Some of `lines` and `functions` are left out."""
 
 
 @dataclass(frozen=True, slots=True)

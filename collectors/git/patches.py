@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from collectors.git.command import Client
-from collectors.git.history import DIFF_OPTIONS, LOG, File, decode_path
+from collectors.git.history import DIFF_OPTIONS, LOG, decode_path
 
 _HEADER = "commit %H%nAuthor: %an <%ae>%nDate:   %cI%n%n%B"
 
@@ -78,28 +78,8 @@ class _Record:
         return Patch(sha.decode("ascii", "replace"), bytearray(text[: self._most - 65]), overhang)
 
 
-_COMBINED = re.compile(rb"^diff --(?:cc|combined) (.+)$", re.MULTILINE)
 _QUOTED = re.compile(r"\\(?:([0-7]{3})|(.))", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-
-
-def own_files(patch: bytes, parents: int) -> tuple[File, ...]:
-    """The files a merge changed by itself, from its combined diff (git-diff(1), 'combined diff format')."""
-    at = [*_COMBINED.finditer(patch)]
-    ends = [*(m.start() for m in at), len(patch)][1:]
-    return tuple(_own_file(m[1], patch[m.end() : end], parents) for m, end in zip(at, ends, strict=True))
-
-
-def _own_file(name: bytes, text: bytes, parents: int) -> File:
-    added = deleted = 0
-    inside = False
-    for line in text.split(b"\n"):
-        if line.startswith(b"@@@"):
-            inside = True
-        elif inside:
-            added += b"+" in line[:parents]
-            deleted += b"-" in line[:parents]
-    return File(unquoted(name), added=added, deleted=deleted, binary=b"\nBinary files" in text)
 
 
 def unquoted(name: bytes) -> str:

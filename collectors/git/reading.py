@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from collectors.git.command import Client, GitError, GitTimeout, split
+from collectors.git.drift import Drift, read_drift
 from collectors.git.gaps import gap_of, shallow_gaps, skew_gaps, truncated
 from collectors.git.history import (
     LOG,
@@ -21,9 +22,12 @@ from collectors.git.history import (
     read_nodes,
     read_stretch,
 )
+from collectors.git.hunks import with_lines
+from collectors.git.landed import Deploy, History
 from collectors.git.markers import Marker, read_markers
+from collectors.git.merges import own_files
 from collectors.git.messages import REVERT_WORDS, Known, pull_request, reverts_among
-from collectors.git.patches import own_files, read_patches
+from collectors.git.patches import read_patches
 from collectors.git.records import patch_records
 from collectors.git.repository import Repository
 from collectors.git.rows import (
@@ -44,32 +48,6 @@ BATCH = 500
 MOST_DEPLOYS = 200
 MOST_MERGE_BYTES = 500_000
 """Of one merge's own changes: enough for the names of its files."""
-
-
-@dataclass(frozen=True)
-class History:
-    """What landed on the branch."""
-
-    stretch: Stretch
-    graph: Mapping[str, Node]
-    """Everything that landed from the window's start on, by sha."""
-    landings: Mapping[str, Node]
-    recent: tuple[Node, ...]
-    """What landed within the window and touches the service, newest first."""
-
-    def seen(self) -> list[Node]:
-        """Each commit once. The line is looked at as far as it is the window's."""
-        whole = {n.sha: n for n in self.stretch.line} if self.stretch.bottom is None else {}
-        return list((whole | dict(self.graph)).values())
-
-
-@dataclass(frozen=True)
-class Deploy:
-    """A marker within the window and what it carried."""
-
-    marker: Marker
-    nodes: tuple[Node, ...] = ()
-    rolled_back: tuple[Node, ...] = ()
 
 
 @dataclass
@@ -95,7 +73,9 @@ class Reading:
             yield gap_of(error, "commits and releases", self.repository.folders.top)
             return
         context = self.context(history, commits, tip)
-        commits = [with_inner_files(c, context.bumps) for c in self.without_plain_merges(commits)]
+        commits = self.with_lines(self.without_plain_merges(commits))
+        context = replace(context, drift=self.drift(commits, history, deploys))
+        commits = [with_inner_files(c, context.bumps) for c in commits]
         yield from self.rows(deploys, commits, context)
         yield from self.gaps
         for deploy in deploys:
@@ -142,13 +122,19 @@ class Reading:
             return Deploy(marker)
         try:
             nodes = self._between(before, marker.revision)
-            taken = () if nodes or not marker.previous else self._between(marker.revision, marker.previous)
+            # A hotfix on an old release brings commits and takes others back.
+            taken = self._between(marker.revision, marker.previous) if marker.previous else ()
+            older = not nodes and bool(marker.previous) and self._is_older(marker.revision, before)
         except GitTimeout:
             raise
         except GitError as error:
             self.gaps.append(gap_of(error, f"commits of {marker.name}", self.repository.folders.top))
             return Deploy(marker)
-        return Deploy(marker, nodes, taken)
+        return Deploy(marker, nodes, taken, older)
+
+    def _is_older(self, revision: str, before: str | None) -> bool:
+        """Whether it is an ancestor of the one before, of the service's commits or not. Raises GitError."""
+        return not self.client.text("rev-list", "--max-count=1", revision, f"^{before}", "--")
 
     def _between(self, old: str | None, new: str) -> tuple[Node, ...]:
         revisions = (new, f"^{old}") if old else (new,)
@@ -237,6 +223,28 @@ class Reading:
                 self.gaps.append(gap_of(error, "changes made in merges", self.repository.folders.top))
         return [replace(c, files=own.get(c.sha, c.files)) for c in commits if c.sha not in merges or own.get(c.sha)]
 
+    def with_lines(self, commits: list[Commit]) -> list[Commit]:
+        """The commits with the lines they touched; as they came where those can't be read."""
+        if not self.has_contents:
+            return commits
+        try:
+            return with_lines(self.client.hurried(), commits)
+        except GitError as error:
+            self.gaps.append(gap_of(error, "lines that commits touched", self.repository.folders.top))
+            return commits
+
+    def drift(self, commits: Sequence[Commit], history: History, deploys: Sequence[Deploy]) -> Drift:
+        """Where those lines are in what runs."""
+        revision = next((d.marker.revision for d in deploys if not d.is_rollback), history.stretch.top)
+        if not self.has_contents or revision is None:
+            return Drift()
+        try:
+            return read_drift(self.client.hurried(), commits, revision, history.graph, self.repository.paths)
+        except GitError as error:
+            wanted = f"lines of commits in {revision[:12]}"
+            self.gaps.append(gap_of(error, wanted, self.repository.folders.top))
+            return Drift()
+
     def rows(self, deploys: Sequence[Deploy], commits: Sequence[Commit], context: Context) -> Iterator[Rows]:
         """Newest first, in batches."""
         kept = {c.sha for c in commits}
@@ -245,6 +253,7 @@ class Reading:
             carried = Carried(
                 tuple(n.sha for n in deploy.nodes if n.sha in kept or len(n.parents) < 2),
                 tuple(n.sha for n in deploy.rolled_back if len(n.parents) < 2),
+                deploy.older,
             )
             rows.append(deploy_row(deploy.marker, carried, context))
         rows.sort(key=lambda row: row["time"], reverse=True)

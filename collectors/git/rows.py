@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from collectors.git.drift import Drift, Place
 from collectors.git.files import kind_of, scope_of, sort_of
 from collectors.git.history import Commit, File, Node
 from collectors.git.markers import Marker
@@ -46,6 +47,7 @@ class Context:
     landings: Mapping[str, Landing] = field(default_factory=dict)
     reversals: Reversals = field(default_factory=Reversals)
     bumps: Mapping[str, tuple[Bump, ...]] = field(default_factory=dict)
+    drift: Drift = field(default_factory=Drift)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Carried:
 
     commits: tuple[str, ...]
     rolled_back: tuple[str, ...] = ()
+    older: bool = False
+    """An earlier revision than the one before it, whether the service's commits are among those taken back or not."""
 
 
 def raw_name(sha: str) -> str:
@@ -96,7 +100,7 @@ def _commit_details(
 ) -> dict[str, Any]:
     site = context.repository.site
     details: dict[str, Any] = {
-        "files": [_file_details(f) for f in inside[:MOST_FILES]],
+        "files": [_file_details(f, context.drift.places.get((commit.sha, f.path))) for f in inside[:MOST_FILES]],
         "insertions": sum(f.added for f in inside),
         "deletions": sum(f.deleted for f in inside),
         "trailers": grouped(commit.trailers),
@@ -114,6 +118,7 @@ def _commit_details(
         "reverted_by": context.reversals.by.get(commit.sha),
         "reinstated_by": context.reversals.reinstated(commit.sha),
         "submodules": [b.details() for b in context.bumps.get(commit.sha, ())],
+        "lines_deployed_in": context.drift.revision if commit.sha in context.drift.followed else None,
         "landed": landing.node.time.isoformat() if landing else None,
         "merge": landing.node.sha if landing else None,
         "parents": list(commit.parents) if len(commit.parents) > 1 else None,
@@ -123,12 +128,21 @@ def _commit_details(
     return details | {key: value for key, value in optional.items() if value}
 
 
-def _file_details(file: File) -> dict[str, Any]:
+def _file_details(file: File, deployed: Place | None) -> dict[str, Any]:
+    """`lines` are those of the commit's own side; `deployed` tells them as in what runs, where they differ there."""
     details: dict[str, Any] = {"path": file.path, "added": file.added, "deleted": file.deleted}
     if file.old_path is not None:
         details["old_path"] = file.old_path
     if file.binary:
         details["binary"] = True
+    if file.lines:
+        details["lines"] = [list(r) for r in file.lines]
+    if file.functions:
+        details["functions"] = list(file.functions)
+    if file.lines_cut:
+        details["lines_cut"] = True
+    if deployed and (deployed.lines, deployed.path) != (file.lines, file.path):
+        details["deployed"] = {"path": deployed.path, "lines": [list(r) for r in deployed.lines]}
     return details
 
 
@@ -156,7 +170,7 @@ def deploy_row(marker: Marker, carried: Carried, context: Context) -> Row:
         "time_is": marker.time_is,
         "time_note": TIME_NOTES[marker.time_is],
     }
-    if carried.rolled_back:
+    if carried.rolled_back or carried.older:
         details |= {"rollback": True, "rolled_back": list(carried.rolled_back[:MOST_LISTED])}
     if site:
         details["url"] = site.tag(marker.name) if marker.is_tag else site.commit(marker.revision)
@@ -175,10 +189,10 @@ def deploy_row(marker: Marker, carried: Carried, context: Context) -> Row:
 
 
 def _deploy_summary(marker: Marker, carried: Carried) -> str:
+    back = "back to an earlier revision" if carried.older else ""
     if carried.rolled_back:
-        count = f"takes back {_counted(len(carried.rolled_back))}"
-    else:
-        count = _counted(len(carried.commits))
+        back = f"takes back {_counted(len(carried.rolled_back))}"
+    count = ", ".join(filter(None, (_counted(len(carried.commits)) if carried.commits or not back else "", back)))
     first = marker.message.partition("\n")[0].strip()
     said = f": {first}" if first and first != marker.name else ""
     return one_line(f"{marker.name.removeprefix('refs/')} ({count}){said}")

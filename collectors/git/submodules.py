@@ -15,6 +15,7 @@ from typing import Any
 from collectors.git.command import Client, GitError, GitKilled, GitTimeout, split
 from collectors.git.gaps import gap_of, truncated
 from collectors.git.history import DIFF_OPTIONS, LOG, Commit, File, decode, decode_path, numstat
+from collectors.git.hunks import between_with_lines
 from collectors.git.messages import one_line
 from collectors.git.repository import Repository
 from gather_diagnostics import Gap
@@ -134,6 +135,7 @@ def _files(inner: Client, bump: Bump) -> tuple[File, ...]:
     """Files that differ, the first of them."""
     options = ("-r", "-z", "--numstat", *DIFF_OPTIONS, bump.old or "", bump.new or "", "--")
     found = list(islice(numstat(split(inner.stream("diff-tree", *options))), MOST_INNER_FILES))
+    found = between_with_lines(inner, bump.old or "", bump.new or "", found)
     prefix = f"{bump.path}/"
     return tuple(
         replace(f, path=prefix + f.path, old_path=None if f.old_path is None else prefix + f.old_path) for f in found

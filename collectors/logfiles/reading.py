@@ -15,15 +15,18 @@ from zoneinfo import ZoneInfo
 
 import zstandard
 
+from collectors.logfiles.neighbourhood import Neighbourhood
 from collectors.logfiles.seeking import BISECT_FROM, micro, newlines, spans
 from collectors.logfiles.settings import NAME, LogSettings
 from collectors.logfiles.sieve import Sieve
-from collectors.logfiles.unpacking import Chunks, Counted, Source, plain, tester, unpacker
+from collectors.logfiles.unpacking import Chunks, Source, plain, tester, unpacker
 from gather_diagnostics import Gap, Request, Rows
 from gather_diagnostics.logparse import Context, Record, Tally, batches, parse, split
 
 SKEW = timedelta(minutes=2)
-"""A newest line that is further ahead of the request speaks of a wrong clock or time zone."""
+"""A newest line that is further ahead of the file's last write speaks of a wrong clock or time zone."""
+CREDIBLE = timedelta(days=1)
+"""No zone is that far from UTC: further ahead than this, it is the time of the last write that was made up."""
 
 _POD_DIR = re.compile(r"/pods/[^/_]+_([^/_]+)_[^/]+/[^/]+/[^/]+$")
 _CONTAINER_FILE = re.compile(r"/containers/([^/_]+)_[^/]+\.log$")
@@ -88,6 +91,7 @@ class Reading:
                     changed = datetime.fromtimestamp(about.st_mtime, UTC)
                     # A copy may be younger than what it is asked about.
                     yield from self._rows(stream, min(changed, self.request.asked))
+                    self._judge_clock(stream)
                     self._look_for_rotation(stream)
         except OSError as error:
             self.problems.append(os_gap(self.path, error))
@@ -107,11 +111,11 @@ class Reading:
             yield from self.problems
 
     def _kept(self, records: Iterator[Record]) -> Iterator[Record]:
+        neighbourhood = Neighbourhood(self.sieve)
         for record in records:
             if record.own_time and record.time_us is not None and record.time_us > self.newest:
                 self.newest = record.time_us
-            if self.sieve.passes(record):
-                yield record
+            yield from neighbourhood.sifted(record)
 
     def _noting(self, lines: Iterator[bytes]) -> Iterator[bytes]:
         for line in lines:
@@ -131,13 +135,10 @@ class Reading:
             size = os.fstat(stream.fileno()).st_size
             whole = [(0, sys.maxsize)]
             ranges = spans(stream, size, self.request, context) if size >= BISECT_FROM else whole
-            at, line = 0, 1
-            for start, stop in ranges:
-                line += newlines(stream, at, start)
+            # The newest first: when time runs out, it costs the weeks before.
+            for start, stop, line in reversed(_numbered(stream, ranges)):
                 stream.seek(start)
-                counted = Counted(plain(stream, stop - start))
-                yield self._guarded(counted), line
-                at, line = start + counted.size, line + counted.newlines
+                yield self._guarded(plain(stream, stop - start)), line
 
     def _guarded(self, chunks: Iterable[bytes]) -> Chunks:
         """The chunks until they end, break or reach a limit; the reason becomes a gap and what came stays."""
@@ -188,18 +189,39 @@ class Reading:
             why = f"no timestamp recognised in {self.where}; the first line is {first!r}"
             mend = "let the service log ISO 8601 times, or take the file out of sources.logfiles.paths"
             self.problems.append(Gap(NAME, f"log lines in {self.where}", "invalid", why, mend))
-        ahead = timedelta(microseconds=self.newest - micro(self.request.asked))
-        if ahead > SKEW:
-            self.problems.append(self._skewed(ahead))
+        if self._ahead_of(self.request.asked) > SKEW:
+            words = f"{_words(self._ahead_of(self.request.asked))} in the future"
+            self.problems.append(self._skewed(words))
 
-    def _skewed(self, ahead: timedelta) -> Gap:
-        why = f"the newest line of {self.where} lies {_words(ahead)} in the future: times of this file can't be trusted"
+    def _judge_clock(self, stream: Source) -> None:
+        """No line is younger than the write that brought it. Asked after reading: it may be written meanwhile."""
+        written = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+        ahead = self._ahead_of(written)
+        if SKEW < ahead < CREDIBLE and self._ahead_of(self.request.asked) <= SKEW:
+            self.problems.append(self._skewed(f"{_words(ahead)} after the file was last written"))
+
+    def _ahead_of(self, moment: datetime) -> timedelta:
+        return timedelta(microseconds=self.newest - micro(moment))
+
+    def _skewed(self, words: str) -> Gap:
+        why = f"the newest line of {self.where} lies {words}: times of this file can't be trusted"
         mend = "check the clock of the machine that wrote it: timedatectl"
         if self.tally.zoneless:
             mend += (
                 f"; or set sources.logfiles.timezone: its stamps name no zone and were read as {self.settings.timezone}"
             )
         return Gap(NAME, f"right times in {self.where}", "invalid", why, mend)
+
+
+def _numbered(stream: Source, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
+    """Byte ranges with the numbers of their first lines."""
+    found = []
+    at, line = 0, 1
+    for start, stop in ranges:
+        line += newlines(stream, at, start)
+        at = start
+        found.append((start, stop, line))
+    return found
 
 
 def _zone(name: str) -> tzinfo:

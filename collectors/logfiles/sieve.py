@@ -9,45 +9,57 @@ from collectors.logfiles.settings import NAME
 from gather_diagnostics import Gap, Request
 from gather_diagnostics.logparse import Record
 
+OUTSIDE = "outside"
+"""The refusal of a record that nobody asked for."""
+
 
 class Sieve:
     """Keeps the records inside the windows, and of those as many as allowed.
 
     Beyond 30 % of the limit no more are kept from outside the incident window; of the incident's lines below
     WARNING, those beyond 30 % of the limit are thinned: one in ten is kept, then one in twenty, and so on, so that
-    there is room for warnings and errors whenever they come. At the limit nothing is kept.
+    there is room for warnings and errors whenever they come. A tenth of the limit is set aside for the neighbourhoods
+    of first errors (`neighbourhood`). At the limit nothing is kept.
     """
 
     def __init__(self, request: Request, limit: int) -> None:
         self._incident = bounds(request.incident)
         self._spans = [bounds(w) for w in request.windows()]
         self._limit = limit
+        self._aside = limit // 10
         self._share = max(1, limit * 3 // 10)
-        self.kept = 0
+        self._kept = 0
         self._before = self._everyday = self._thinned = 0
         self._step = 5
         self._dropped = {"baseline": 0, "everyday": 0, "all": 0}
 
-    def passes(self, record: Record) -> bool:
+    def in_incident(self, record: Record) -> bool:
+        return record.time_us is not None and self._incident[0] <= record.time_us < self._incident[1]
+
+    def refusal(self, record: Record) -> str:
+        """Why this record is not kept; empty: it is."""
         moment = record.time_us
-        if moment is None:
-            return False
-        for start, end in self._spans:
-            if start <= moment < end:
-                break
-        else:
-            return False
-        reason = self._refusal(record, self._incident[0] <= moment < self._incident[1])
+        if moment is None or not any(start <= moment < end for start, end in self._spans):
+            return OUTSIDE
+        reason = self._reason(record)
         if reason:
             self._dropped[reason] += 1
         else:
-            self.kept += 1
-        return not reason
+            self._kept += 1
+        return reason
 
-    def _refusal(self, record: Record, in_incident: bool) -> str:
-        if self.kept >= self._limit:
+    def rescued(self, reason: str) -> bool:
+        """Whether a record refused for this reason is kept after all, from what was set aside."""
+        if self._aside <= 0:
+            return False
+        self._aside -= 1
+        self._dropped[reason] -= 1
+        return True
+
+    def _reason(self, record: Record) -> str:
+        if self._kept >= self._limit - self._limit // 10:
             return "all"
-        if not in_incident:
+        if not self.in_incident(record):
             self._before += 1
             return "baseline" if self._before > self._share else ""
         if record.level not in ("WARNING", "ERROR", "CRITICAL"):
@@ -74,6 +86,9 @@ class Sieve:
         }
         dropped = [f"{n:,} {words[reason]}" for reason, n in self._dropped.items() if n]
         if dropped:
-            why = f"more than {self._limit:,} lines would have been kept; left out were {', '.join(dropped)}"
+            why = (
+                f"more than {self._limit:,} lines would have been kept; left out were {', '.join(dropped)};"
+                " those around the first error of each file are kept"
+            )
             mend = "raise sources.logfiles.max_lines, or ask for a shorter window"
             yield Gap(NAME, "all log lines of the windows", "truncated", why, mend)

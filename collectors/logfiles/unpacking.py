@@ -96,17 +96,3 @@ def _unzstd(stream: Source) -> Chunks:
             started = False
     if started:
         raise EOFError("the file ends in the middle of the compressed data")
-
-
-class Counted:
-    """Chunks going by; knows their bytes and newlines."""
-
-    def __init__(self, chunks: Chunks) -> None:
-        self._chunks = chunks
-        self.size = self.newlines = 0
-
-    def __iter__(self) -> Chunks:
-        for chunk in self._chunks:
-            self.size += len(chunk)
-            self.newlines += chunk.count(b"\n")
-            yield chunk
