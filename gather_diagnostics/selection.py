@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ERROR_LEVELS = ("ERROR", "CRITICAL")
+LARGEST_COUNT = 2**40
+"""A larger `count` is taken for this one: no sum of them overflows, whoever wrote it."""
+MOST_TIMES = 5_000_000
+"""Times of single lines that are ever spelt out: 40 MB."""
 
 
 def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -31,6 +35,46 @@ def seconds(times: Any) -> Any:
 def of_service(frame: pd.DataFrame, service: str) -> pd.DataFrame:
     """Rows of the service, and those that do not say whose they are."""
     return frame[frame["service"].isna() | (frame["service"] == service)]
+
+
+def line_counts(rows: pd.DataFrame) -> Any:
+    """How many log lines each row stands for (int64 array, at least 1): rows of `logs` may be folded."""
+    import numpy as np
+
+    return np.clip(rows["count"].fillna(1).to_numpy(), 1, LARGEST_COUNT).astype(np.int64)
+
+
+def lines_in(rows: pd.DataFrame) -> int:
+    """How many log lines the rows stand for."""
+    return int(line_counts(rows).sum())
+
+
+def lines_by(rows: pd.DataFrame, column: str) -> pd.Series[int]:
+    """Log lines by value of a column, most first, of equally many the one that came first. Nulls are left out."""
+    lines = rows[[column]].assign(lines=line_counts(rows)).groupby(column, sort=False)["lines"].sum()
+    return lines.sort_values(ascending=False, kind="stable")
+
+
+def last_times(rows: pd.DataFrame) -> pd.Series[Any]:
+    """When the last line of each row of `logs` was written (UTC): `time` where the row is one line."""
+    return rows["until"].fillna(rows["time"])
+
+
+def line_times(rows: pd.DataFrame) -> Any:
+    """Epoch seconds (sorted float64 array) of every log line the rows stand for.
+
+    Of a folded row the first and the last are known and the others are spread evenly between them. Above MOST_TIMES
+    lines, folded rows are thinned out in proportion.
+    """
+    import numpy as np
+
+    counts = line_counts(rows)
+    thinned = np.maximum(1, counts // -(-int(counts.sum()) // MOST_TIMES)) if len(counts) else counts
+    start, end = seconds(rows["time"]), np.maximum(seconds(last_times(rows)), seconds(rows["time"]))
+    number = np.arange(thinned.sum()) - np.repeat(np.cumsum(thinned) - thinned, thinned)
+    step = (end - start) / np.maximum(thinned - 1, 1)
+    spread = np.repeat(start, thinned) + number * np.repeat(step, thinned)
+    return np.sort(np.minimum(spread, np.repeat(end, thinned)))
 
 
 def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataFrame:

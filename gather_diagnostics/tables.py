@@ -58,6 +58,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("tenant", "text", "tenant, customer or account"),
         Column("endpoint", "text", "route or RPC method"),
         Column("labels", "json", "the other fields of a structured line"),
+        Column("count", "int", "how many like lines this row stands for, itself the earliest; null: this one alone"),
+        Column("until", "time", "the last of those lines; null where the row is one line"),
     ),
     "metrics": (
         *_EVERY,

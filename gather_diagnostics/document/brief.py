@@ -34,9 +34,10 @@ def source_state(coverage: View) -> str:
     return f"{state} (not in use)" if coverage["status"] == "not_used" else state
 
 
-def rows_words(rows: Mapping[str, int]) -> str:
-    """'4,212 logs, 3 events'; empty without rows."""
-    return ", ".join(f"{count:,} {table}" for table, count in rows.items() if count)
+def rows_words(coverage: View) -> str:
+    """'2,000,000 logs (like lines folded, kept as 41,000 rows), 3 events'; empty without rows."""
+    kept = {table: f" (like lines folded, kept as {count:,} rows)" for table, count in coverage["kept"].items()}
+    return ", ".join(f"{count:,} {table}{kept.get(table, '')}" for table, count in coverage["rows"].items() if count)
 
 
 def broken(document: View) -> list[View]:
@@ -44,11 +45,16 @@ def broken(document: View) -> list[View]:
     overall = [f for f in document["error_rate"] if f["id"] == "error_rate" and f["details"].get("changed")]
     if not overall:
         overall = [f for f in document["error_rate"] if f["id"] == "log_errors" and f["details"].get("changed")]
-    slow = [f for f in document["latency"] if ":endpoint:" not in f["id"] and _slower(f)]
+    slow = [f for f in document["latency"] if not placed(f) and _slower(f)]
     slow.sort(key=lambda f: (-float(f["details"].get("ratio") or 0.0), f["id"]))
     named = {"onset", "changes", "latency", "error_rate"}
     others = [f for f in document["findings"] if f["question"] not in named and f["severity"] in ("critical", "high")]
     return [*overall, *slow[:1], *others[:2]]
+
+
+def placed(finding: View) -> bool:
+    """Does it say where: an endpoint that got worse, or the slice of the traffic that carries it?"""
+    return ":endpoint:" in finding["id"] or finding["id"].endswith(":slice")
 
 
 def _slower(finding: View) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.model import Evidence, Window
-from gather_diagnostics.selection import ERROR_LEVELS, of_service, within
+from gather_diagnostics.selection import ERROR_LEVELS, last_times, lines_by, lines_in, of_service, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,11 +25,11 @@ def error_patterns(evidence: Evidence) -> list[dict[str, Any]]:
     logs = of_service(evidence.tables["logs"], request.service)
     errors = logs[logs["level"].isin(ERROR_LEVELS) & logs["template"].notna()]
     now = within(errors, request.incident)
-    usual = within(errors, request.baseline)["template"].value_counts().to_dict()
+    usual = lines_by(within(errors, request.baseline), "template").to_dict()
     compared = not within(logs, request.baseline).empty
     per_window = request.incident.length / request.baseline.length
     grown = []
-    for template, count in now["template"].value_counts().items():
+    for template, count in lines_by(now, "template").items():
         expected = usual.get(template, 0) * per_window
         if count >= SURGE * expected:
             grown.append((expected - count, str(template)))
@@ -44,10 +44,10 @@ def _pattern(now: pd.DataFrame, usual: dict[Any, int], compared: bool, template:
         "template": template,
         "level": str(first["level"]),
         "new": before == 0 if compared else None,
-        "incident": len(rows),
+        "incident": lines_in(rows),
         "baseline": before,
         "first": first["time"].isoformat(),
-        "last": rows["time"].iloc[-1].isoformat(),
+        "last": last_times(rows).max().isoformat(),
         "example": str(first["message"])[:LONGEST],
         "supports": [{"table": "logs", "rows": [int(i) for i in rows.index[:3]], "total": len(rows)}],
     }
@@ -58,10 +58,10 @@ def errors_a_minute(evidence: Evidence, window: Window) -> list[list[Any]]:
     import numpy as np
     import pandas as pd
 
-    from gather_diagnostics.selection import seconds
+    from gather_diagnostics.selection import line_times, seconds
 
     logs = of_service(evidence.tables["logs"], evidence.request.service)
     rows = within(logs[logs["level"].isin(ERROR_LEVELS)], window)
     minutes = pd.date_range(window.start, window.end, freq="1min", inclusive="left")
-    counts, _ = np.histogram(seconds(rows["time"]), [*seconds(minutes), window.end.timestamp()])
+    counts, _ = np.histogram(line_times(rows), [*seconds(minutes), window.end.timestamp()])
     return [[time.isoformat(), int(count)] for time, count in zip(minutes, counts, strict=True)]

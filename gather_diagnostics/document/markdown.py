@@ -139,7 +139,7 @@ def _sources(document: View) -> Markup:
     marks = {"complete": "✅", "partial": "⚠️", "failed": "❌"}
     parts = []
     for covered in (c for c in document["coverage"] if c["status"] != "not_used"):
-        rows = brief.rows_words(covered["rows"])
+        rows = brief.rows_words(covered)
         state = markdown_text(brief.source_state(covered) + (f": {rows}" if rows else ""))
         mark = marks.get(covered["status"], "▫️") if rows or covered["status"] != "complete" else "▫️"
         parts.append(f"{mark} **{markdown_text(covered['source'])}** {state}")

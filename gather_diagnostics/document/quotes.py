@@ -42,7 +42,7 @@ def words_of(table: str, record: Mapping[Any, Any]) -> str:
     there = {str(name): value for name, value in record.items() if not _null(value)}
     match table:
         case "logs":
-            return _joined(there, "level", "instance", "message")
+            return _joined(there, "level", "instance", "message") + _others(there)
         case "metrics":
             return _sample(there)
         case "changes":
@@ -52,6 +52,14 @@ def words_of(table: str, record: Mapping[Any, Any]) -> str:
             times = f" (seen {int(there['count'])} times)" if there.get("count", 0) > 1 else ""
             return _joined(there, "kind", "reason", "object", "message") + times
     return ", ".join(f"{name}={value}" for name, value in there.items() if name not in ("time", "source", "ref"))
+
+
+def _others(there: Mapping[str, Any]) -> str:
+    """What a folded line stands for."""
+    if there.get("count", 1) <= 1:
+        return ""
+    until = f" until {there['until']:%H:%M:%S} UTC" if "until" in there else ""
+    return f" (and {int(there['count']) - 1:,} lines like it{until})"
 
 
 def _sample(there: Mapping[str, Any]) -> str:

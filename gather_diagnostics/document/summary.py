@@ -103,7 +103,9 @@ def _sources(document: View) -> str:
     for covered in (c for c in document["coverage"] if c["status"] != "not_used"):
         rows = sum(covered["rows"].values())
         state = brief.source_state(covered)
-        words.append(f"{covered['source']} {state}" + (f" ({rows:,} rows)" if rows else ""))
+        folded = rows - sum(covered["rows"][table] - kept for table, kept in covered["kept"].items())
+        kept = f", kept as {folded:,}" if folded < rows else ""
+        words.append(f"{covered['source']} {state}" + (f" ({rows:,} rows{kept})" if rows else ""))
     return " · ".join(words) or "no source was in use"
 
 

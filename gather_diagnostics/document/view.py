@@ -5,7 +5,8 @@ Keys (times are ISO 8601 in UTC; a 'supports' is [{table, rows, total}], row num
     schema, tool {name, version}, demo, interrupted, service, asked, description, timezone, owner, runbooks
     windows      {incident, baseline, changes: {start, end}, seasonal: [{start, end}]}
     severity     {given, proposed, reasons}
-    coverage     [{source, status, seconds, skew, targets: [{what, where, because}], rows: {table: n}, gaps: [index]}]
+    coverage     [{source, status, seconds, skew, targets: [{what, where, because}], rows: {table: n},
+                 kept: {table: n}, gaps: [index]}]; kept has the tables whose rows were folded into fewer
     gaps         [{source, wanted, cause, why, mend}]
     onset        {time, earliest, latest, confidence, headline, signals, isolated, checked, before_window, supports,
                  finding}, or null where the question was not put
@@ -141,6 +142,7 @@ def _coverage(coverage: Coverage, gaps: Sequence[Gap]) -> dict[str, Any]:
         "skew": None if coverage.skew is None else round(coverage.skew, 3),
         "targets": [{"what": t.what, "where": t.where, "because": t.because} for t in coverage.targets],
         "rows": dict(sorted(coverage.rows.items())),
+        "kept": dict(sorted(coverage.kept.items())),
         "gaps": [index for index, gap in enumerate(gaps) if gap.source == coverage.source],
     }
 

@@ -6,12 +6,27 @@
         yield Rows("logs", batch)
 
 The format is found line by line, since real files are mixed: JSON, logfmt, syslog (RFC 3164 and 5424), access logs,
-klog, and plain lines with a time in front, each also inside what Docker, CRI or `kubectl logs` wrap around it.
+klog, and plain lines with a time in front, each also inside what Docker, CRI or `kubectl logs` wrap around it. Where
+the transport told the times, `bulk` does the same with most lines a batch at once.
 """
 
 from gather_diagnostics.logparse.batches import batches
+from gather_diagnostics.logparse.bulk import Part, bulk
+from gather_diagnostics.logparse.lanes import everyday
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally, split
 from gather_diagnostics.logparse.records import Context, Record
 from gather_diagnostics.logparse.stream import line_time, parse
 
-__all__ = ["LINE_BYTES", "Context", "Record", "Tally", "batches", "line_time", "parse", "split"]
+__all__ = [
+    "LINE_BYTES",
+    "Context",
+    "Part",
+    "Record",
+    "Tally",
+    "batches",
+    "bulk",
+    "everyday",
+    "line_time",
+    "parse",
+    "split",
+]

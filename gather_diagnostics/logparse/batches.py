@@ -13,6 +13,8 @@ from gather_diagnostics.model import Json
 if TYPE_CHECKING:
     import pyarrow as pa
 
+SIZE = 10_000
+"""Records of one batch."""
 _TEXTS = ("level", "message", "trace_id", "request_id", "tenant", "endpoint")
 
 _encode = json.JSONEncoder(
@@ -21,7 +23,7 @@ _encode = json.JSONEncoder(
 
 
 def batches(
-    records: Iterable[Record], *, ref: str, service: str, instance: str | None = None, size: int = 10_000
+    records: Iterable[Record], *, ref: str, service: str, instance: str | None = None, size: int = SIZE
 ) -> Iterator[pa.RecordBatch]:
     """Batches for `Rows("logs", batch)`, every column but `source` and `template`; `ref` becomes '<ref>:<line>'.
 
@@ -29,10 +31,11 @@ def batches(
     """
     timed = (record for record in records if record.time_us is not None)
     while rows := list(islice(timed, size)):
-        yield _batch(rows, ref, service, instance)
+        yield batch(rows, ref, service, instance)
 
 
-def _batch(rows: list[Record], ref: str, service: str, instance: str | None) -> pa.RecordBatch:
+def batch(rows: list[Record], ref: str, service: str, instance: str | None) -> pa.RecordBatch:
+    """One batch; every record has a time."""
     import pyarrow as pa
 
     columns = {

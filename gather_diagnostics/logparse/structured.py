@@ -120,7 +120,7 @@ def _take(record: Record, field: str, name: str, value: Any, clock: Clock) -> bo
     if field == "time":
         return _take_time(record, name, value, clock)
     if field == "level":
-        level = _level(name, value)
+        level = level_named(name, value)
         record.level = level or record.level
         return level is not None
     if type(value) is not str:
@@ -151,7 +151,8 @@ def _take_time(record: Record, name: str, value: Any, clock: Clock) -> bool:
     return True
 
 
-def _level(name: str, value: Any) -> str | None:
+def level_named(name: str, value: Any) -> str | None:
+    """The level that a structured field of this name holds."""
     key = normal(name)
     if key == "levelno":
         return level_of_python(value)

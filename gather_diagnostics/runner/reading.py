@@ -6,14 +6,15 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
 from gather_diagnostics.errors import PluginError
 from gather_diagnostics.model import Cause, Coverage, Gap, Raw, Request, Rows, Skew, Target
-from gather_diagnostics.progress import Progress, Step
+from gather_diagnostics.patterns import masks
+from gather_diagnostics.progress import Progress
 from gather_diagnostics.runner.faults import bug
+from gather_diagnostics.runner.shelf import Shelf
 from gather_diagnostics.tables import TABLES, RowError, to_batch
 
 if TYPE_CHECKING:
@@ -27,27 +28,6 @@ class Readable(Protocol):
 
     def plan(self, request: Request) -> Iterable[Target | Gap]: ...
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]: ...
-
-
-_LOST: frozenset[str] = frozenset({"unreachable", "denied", "timeout", "not_found", "failed", "invalid", "throttled"})
-
-
-@dataclass
-class Shelf:
-    """What has come from one source so far. The source's thread writes, the main thread reads when it is done."""
-
-    targets: list[Target] = field(default_factory=list)
-    batches: list[tuple[str, pa.RecordBatch]] = field(default_factory=list)
-    raws: dict[str, str] = field(default_factory=dict)
-    folders: set[str] = field(default_factory=set)
-    """Of the raws: no raw may have the name of one."""
-    gaps: list[Gap] = field(default_factory=list)
-    rows: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    skew: float | None = None
-
-    def step(self, status: str) -> Step:
-        return Step(sum(self.rows.values()), len(self.gaps), self.seconds, status)
 
 
 class Reading:
@@ -97,17 +77,7 @@ class Reading:
             self.shelf.gaps.append(gap)
 
     def coverage(self, *, asked: bool) -> Coverage:
-        shelf = self.shelf
-        lost = any(g.cause in _LOST for g in shelf.gaps)
-        if not shelf.targets and not lost and not asked:
-            status = "not_used"
-        elif not shelf.gaps:
-            status = "complete"
-        elif (lost or not shelf.targets) and not shelf.rows:
-            status = "failed"
-        else:
-            status = "partial"
-        return Coverage(self.name, tuple(shelf.targets), dict(shelf.rows), round(shelf.seconds, 3), status, shelf.skew)  # type: ignore[arg-type]
+        return self.shelf.coverage(self.name, asked=asked)
 
     def _run(self, done: queue.SimpleQueue[Reading]) -> None:
         try:
@@ -134,6 +104,22 @@ class Reading:
                 if not self._put(item):
                     _close(items)
                     return
+                if self.shelf.crowded:
+                    self._fold()
+            if self.shelf.rung is not None:
+                self._fold()
+
+    def _fold(self) -> None:
+        """Outside the lock, as the deadline waits for nobody: whoever takes the shelf meanwhile has the lines as they
+        came."""
+        import pyarrow as pa
+
+        folded = self.shelf.folded_logs(self._request)
+        with self._lock:
+            if self._open:
+                self.shelf.put_folded(*folded)
+        # glibc keeps what was freed between two folds, a hundred megabytes of it, unless it is told to give it back.
+        pa.default_memory_pool().release_unused()
 
     def _put(self, item: Target | Rows | Raw | Gap | Skew) -> bool:
         """Redact and shelve one item. False once nobody waits for it any more."""
@@ -180,7 +166,7 @@ class Reading:
     def _batches(self, table: str, rows: Any) -> Iterator[tuple[str, Any]]:
         """One batch; where a row does not fit, the rows one by one, and a gap that names the first misfit."""
         try:
-            yield table, self._redactor.batch(table, to_batch(table, self.name, rows))
+            yield table, self._clean(table, rows)
             return
         except RowError as error:
             if table not in TABLES or not isinstance(rows, Sequence):
@@ -188,11 +174,18 @@ class Reading:
         misfits: list[str] = []
         for row in rows:
             try:
-                yield table, self._redactor.batch(table, to_batch(table, self.name, [row]))
+                yield table, self._clean(table, [row])
             except RowError as error:
                 misfits.append(self._redactor.text(str(error), "gap"))
         why = f"{len(misfits)} of {len(rows)} rows do not fit the table: {misfits[0]}"
         yield "", Gap(self.name, f"some rows of {table}", "invalid", why, "report it: the collector is at fault")
+
+    def _clean(self, table: str, rows: Any) -> pa.RecordBatch:
+        """Validated and redacted; log lines with their templates. Raises RowError."""
+        batch = self._redactor.batch(table, to_batch(table, self.name, rows))
+        if table != "logs":
+            return batch
+        return batch.set_column(batch.schema.get_field_index("template"), "template", masks(batch["message"]))
 
     def _shelve(self, table: str, value: Any) -> None:
         match value:
@@ -205,8 +198,7 @@ class Reading:
             case str():
                 self.shelf.raws[table] = value
             case _:
-                self.shelf.batches.append((table, value))
-                self.shelf.rows[table] = self.shelf.rows.get(table, 0) + value.num_rows
+                self.shelf.put(table, value)
 
 
 def _close(items: Any) -> None:

@@ -115,8 +115,7 @@ def test_a_damaged_archive_is_found(written: Written, tmp_path: Path) -> None:
         changed[place] ^= 1 << dice.randrange(8)
         other.write_bytes(changed)
         if not verify(other):
-            # Only gzip's own header (time, system) may change unnoticed: it is not part of what was packed.
-            assert place < 10
+            # gzip's own header (time, system) may change, or how its content is spelt, but not what was packed.
             assert gzip.decompress(changed) == unpacked
 
 
