@@ -1,4 +1,4 @@
-"""`diagnostics.yaml`: settings of the sources and the service catalogue.
+"""`diagnostics.yaml`: settings of the sources, the service catalogue and known errors.
 
     timezone: Europe/Berlin            # zone-less times that people type, and the second zone shown
     change_window: 24h
@@ -11,6 +11,12 @@
         runbooks: [bad-deploy]
         sources:                       # the same settings, for this service; they win
           git: {repo: ../shop, paths: [services/checkout]}
+    known_errors:                      # error messages of your own, besides the built-in catalogue
+      - id: billing-limit
+        patterns: ['BILL-4[0-9]{2}: limit of account']     # RE2
+        meaning: The billing provider refuses an account.
+        cause: the nightly import of limits
+        runbook: dependency-outage
 
 `${NAME}` in a text is replaced by the environment variable, so that no secret needs to stand in the file.
 Relative paths are relative to the file. Every error names file, line and key.
@@ -22,13 +28,15 @@ import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 from gather_diagnostics.errors import ConfigError, InputError
+from gather_diagnostics.model import KnownError
 
 if TYPE_CHECKING:
     from gather_diagnostics.plugins import Collector
@@ -64,6 +72,28 @@ class Service(BaseModel):
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="collector settings for this service")
 
 
+def _no_stranger(value: Any) -> Any:
+    known = [f.name for f in fields(KnownError)]
+    if isinstance(value, dict) and (strangers := [k for k in value if k not in known]):
+        raise ValueError(f"there is no such setting as {strangers[0]}; there are {', '.join(known)}")
+    return value
+
+
+def _compilable(entry: KnownError) -> KnownError:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for pattern in entry.patterns:
+        try:
+            pc.match_substring_regex(pa.array([""]), pattern=pattern)
+        except pa.ArrowInvalid as error:
+            reason = str(error).removeprefix("Invalid regular expression: ")
+            raise ValueError(f"the pattern {pattern[:80]!r} is no RE2 expression: {reason}") from error
+    if not entry.id or not entry.patterns or not all(entry.patterns):
+        raise ValueError("an entry has an id and at least one pattern, and none of them is empty")
+    return entry
+
+
 class Settings(BaseModel):
     """The whole file."""
 
@@ -72,6 +102,9 @@ class Settings(BaseModel):
     change_window: str = Field(default="24h", description="how far back changes are looked up")
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="collector settings")
     services: dict[str, Service] = Field(default_factory=dict, description="the service catalogue")
+    known_errors: list[Annotated[KnownError, BeforeValidator(_no_stranger), AfterValidator(_compilable)]] = Field(
+        default_factory=list, description="error messages of your own, besides the built-in catalogue"
+    )
 
 
 class Config:
@@ -124,7 +157,7 @@ class Config:
         path = (*origin.get(str(loc[0]) if loc else "", prefix), *loc)
         if first["type"] == "extra_forbidden":
             return self.error(path, f"there is no such setting; there are {', '.join(sorted(known))}")
-        return self.error(path, first["msg"][0].lower() + first["msg"][1:])
+        return self.error(path, _sentence(first["msg"]))
 
     def error(self, path: Path_, what: str) -> ConfigError:
         line, known = _line(self._node, path)
@@ -138,6 +171,12 @@ class Config:
         for path in places:
             if path[-1] not in collectors:
                 raise self.error(path, f"there is no source of this name; there are {', '.join(collectors)}")
+
+
+def _sentence(message: str) -> str:
+    """Pydantic's words as the end of a sentence of ours."""
+    message = message.removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
 
 
 def find(start: Path) -> Path | None:

@@ -32,6 +32,13 @@ BUILT_IN = (
     EntryPoint("changes", "analyzers.changes:changes", ANALYZERS),
     EntryPoint("latency", "analyzers.latency:latency", ANALYZERS),
     EntryPoint("error_rate", "analyzers.error_rate:error_rate", ANALYZERS),
+    EntryPoint("scope", "analyzers.scope:scope", ANALYZERS),
+    EntryPoint("dependencies", "analyzers.dependencies:dependencies", ANALYZERS),
+    EntryPoint("workload_health", "analyzers.workload_health:workload_health", ANALYZERS),
+    EntryPoint("saturation", "analyzers.saturation:saturation", ANALYZERS),
+    EntryPoint("security", "analyzers.security:security", ANALYZERS),
+    EntryPoint("stack_frames", "analyzers.stack_frames:stack_frames", ANALYZERS),
+    EntryPoint("known_errors", "analyzers.known_errors:known_errors", ANALYZERS),
 )
 
 

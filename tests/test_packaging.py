@@ -21,7 +21,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = {"gather_diagnostics", "collectors", "analyzers", "runbooks"}
-DATA_OF = ("gather_diagnostics/document/templates", "gather_diagnostics/demo")
+DATA_OF = ("gather_diagnostics/document/templates", "gather_diagnostics/demo", "analyzers/known_errors")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 

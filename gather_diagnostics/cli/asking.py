@@ -70,6 +70,7 @@ def build_request(
         dependencies=tuple(entry.dependencies),
         runbooks=tuple(entry.runbooks),
         owner=entry.owner,
+        known_errors=tuple(config.settings.known_errors),
         # The analyzers and the bundle need their share of the deadline: a quarter, at most 15 s.
         source_seconds=seconds - min(15.0, seconds / 4),
     )

@@ -6,7 +6,10 @@ import pytest
 from incidents import commit, deploy, findings, lines, samples
 
 MINUTE = timedelta(minutes=1)
-TRACE = 'PoolTimeout: no connection {n}\n  File "/app/services/checkout/app/db/pool.py", line 7, in connection'
+TRACE = """Traceback (most recent call last):
+  File "/app/services/checkout/app/db/pool.py", line 7, in connection
+    raise PoolTimeout(f"no connection {n}")
+app.db.pool.PoolTimeout: no connection {n}"""
 
 
 @pytest.fixture

@@ -1,8 +1,4 @@
-"""How did p50, p95 and p99 move against the baseline?
-
-One finding per percentile of the whole service, and one for each endpoint whose p95 moved. Details: stat, unit ('s'),
-baseline, incident, peak (seconds), peak_time, ratio, changed.
-"""
+"""The analyzer: percentiles against their baseline, as a whole and by slice."""
 
 from __future__ import annotations
 
@@ -10,7 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gather_diagnostics import Finding, Findings, Request, Tables, Window, analyzer
+from gather_diagnostics.breakdown import Breakdown, as_details, compared, of_samples, words
 from gather_diagnostics.selection import service_metric, since_onset, support, within
+from gather_diagnostics.slices import Carrier, carriers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,30 +16,40 @@ if TYPE_CHECKING:
     from gather_diagnostics.model import Severity
 
 STATS = ("p50", "p95", "p99")
+SLICED = ("p95", "p99", "p50", "avg")
+"""What slices are compared by: the first of these that there is by slice."""
 CLEARLY = 1.2
 """Ratio below which a change of latency is nobody's incident, however significant."""
 MOST_ENDPOINTS = 10
 
 
-@analyzer(needs=("metrics",), after=("onset",))
+@analyzer(needs=("metrics",), uses=("workloads",), after=("onset",))
 def latency(request: Request, tables: Tables, findings: Findings) -> Iterator[Finding]:
     """Medians over the samples since the onset (or of the whole incident window) against the baseline window."""
     rows = service_metric(tables["metrics"], "latency", request.service)
     window = since_onset(request, findings)
     whole = rows[rows["endpoint"].isna()]
-    for stat in STATS:
-        if finding := _compare(request, window, whole[whole["stat"] == stat], stat, f"latency:{stat}", stat):
-            yield finding
+    told = (_compare(request, window, whole[whole["stat"] == s], s, f"latency:{s}", s) for s in STATS)
+    overall = [finding for finding in told if finding]
+    yield from overall
     yield from _endpoints(request, window, rows[rows["endpoint"].notna() & (rows["stat"] == "p95")])
+    found = of_samples(request, window, tables, "latency", SLICED, _slower)
+    if found.slices and (any(_rose(f) for f in overall) or found.any_rose):
+        yield _slice(window, found)
+
+
+def _rose(finding: Finding) -> bool:
+    return bool(finding.details["changed"]) and (finding.details["ratio"] or CLEARLY) > 1
 
 
 def _endpoints(request: Request, window: Window, rows: pd.DataFrame) -> Iterator[Finding]:
     found = []
-    for endpoint, its in rows.groupby("endpoint"):
+    for endpoint, its in rows[["time", "value", "endpoint"]].groupby("endpoint"):
         finding = _compare(request, window, its, "p95", f"latency:endpoint:{endpoint}", f"p95 of {endpoint}")
         if finding and finding.details["changed"]:
             found.append(finding)
-    found.sort(key=lambda f: (-f.details["ratio"], f.id))
+    # From nothing to something is the largest ratio of all.
+    found.sort(key=lambda f: (-(f.details["ratio"] or float("inf")), f.id))
     yield from found[:MOST_ENDPOINTS]
 
 
@@ -50,7 +58,7 @@ def _compare(request: Request, window: Window, rows: pd.DataFrame, stat: str, id
     if len(before) < 3 or len(after) < 1:
         return None
     baseline, incident = float(before.median()), float(after.median())
-    ratio = incident / baseline if baseline > 0 else float("inf") if incident > 0 else 1.0
+    ratio = _ratio(baseline, incident)
     changed = _moved(before, after, ratio)
     peak = after.idxmax()
     verb = ("rose" if ratio > 1 else "fell") if changed else "is unchanged"
@@ -80,6 +88,10 @@ def _compare(request: Request, window: Window, rows: pd.DataFrame, stat: str, id
     )
 
 
+def _ratio(baseline: float, incident: float) -> float:
+    return incident / baseline if baseline > 0 else float("inf") if incident > 0 else 1.0
+
+
 def _moved(before: pd.Series[float], after: pd.Series[float], ratio: float) -> bool:
     """Larger than CLEARLY and significant by a two-sided Mann-Whitney U test (Mann and Whitney, 1947)."""
     from scipy.stats import mannwhitneyu
@@ -87,6 +99,41 @@ def _moved(before: pd.Series[float], after: pd.Series[float], ratio: float) -> b
     if 1 / CLEARLY < ratio < CLEARLY:
         return False
     return bool(mannwhitneyu(before, after).pvalue < (0.01 if len(after) >= 4 else 0.1))
+
+
+def _slower(before: pd.Series[float], after: pd.Series[float]) -> bool:
+    ratio = _ratio(float(before.median()), float(after.median()))
+    return ratio > 1 and _moved(before, after, ratio)
+
+
+def _slice(window: Window, found: Breakdown) -> Finding:
+    best = carriers(found.slices)
+    weighed = bool(best and found.weighed[best[0].dimension])
+    rows = [s.row for s in best[0].slices] if best else []
+    return Finding(
+        "latency:slice",
+        "latency",
+        _sliced(best[0], weighed, found) if best else f"{found.stat}: {_NONE} ({compared(found)} compared).",
+        (0.8 if weighed else 0.7) if best else 0.6,
+        "info",
+        span=window,
+        supports=(support("metrics", rows, len(rows)),) if rows else (),
+        details={
+            "stat": found.stat,
+            "unit": "s",
+            "weights": "request_rate" if weighed else "equal",
+            **as_details(found, best),
+        },
+    )
+
+
+_NONE = "no slice carries the rise"
+
+
+def _sliced(carrier: Carrier, weighed: bool, found: Breakdown) -> str:
+    usual, now = carrier.levels()
+    unsure = "" if weighed else "; traffic is not known and taken as equal"
+    return f"{found.stat}: {words(carrier, weighed)}; from {_ms(usual)} to {_ms(now)} there{unsure}."
 
 
 def _severity(ratio: float, changed: bool) -> Severity:

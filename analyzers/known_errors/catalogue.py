@@ -1,0 +1,28 @@
+"""The built-in catalogue (catalogue.yaml, beside this file, which says what the keys mean) and the user's entries."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from gather_diagnostics.model import KnownError
+
+
+def catalogue(own: Iterable[KnownError] = ()) -> tuple[KnownError, ...]:
+    """All entries, in the catalogue's order, then the user's; one of the user's replaces the built-in of its id."""
+    return tuple(({e.id: e for e in _built_in()} | {e.id: e for e in own}).values())
+
+
+@functools.cache
+def _built_in() -> tuple[KnownError, ...]:
+    """Part of the code like any module: the package's own file, read once."""
+    text = files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")
+    return tuple(KnownError(**_immutable(entry)) for entry in yaml.safe_load(text))
+
+
+def _immutable(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}

@@ -1,0 +1,148 @@
+"""Series of the service that leave their baseline: error rate, latency, traffic; any other where these are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analyzers.onset.signals import CONFIRMED, Signal, clock, moment
+from gather_diagnostics import Request, Tables, Window
+from gather_diagnostics.episodes import likeliest_onset, onset_of
+from gather_diagnostics.selection import of_service, seconds, service_metric, support, within
+from gather_diagnostics.shifts import first_shift
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST = 8
+"""Samples below which a series says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """How one metric of the service is judged."""
+
+    kind: str
+    metric: str
+    stat: str
+    words: str
+    floor: float
+    """Smallest scale believed, in the unit looked at: noise below it is nobody's incident."""
+    sign: int = 1
+    logarithmic: bool = False
+
+    def figure(self, value: float) -> str:
+        if self.metric == "error_rate":
+            return f"{value:.2%}"
+        return f"{value * 1000:.0f} ms" if self.metric == "latency" else f"{value:.1f}/s"
+
+
+SERIES = (
+    Series("error_rate", "error_rate", "ratio", "error rate", 0.0025),
+    Series("error_rate", "error_rate", "avg", "error rate", 0.0025),
+    *(
+        Series("latency", "latency", stat, f"{stat} latency", 0.06, logarithmic=True)
+        for stat in ("p99", "p95", "p50", "avg")
+    ),
+    Series("traffic", "request_rate", "rate", "request rate", 0.08, sign=-1, logarithmic=True),
+)
+
+
+def from_metrics(request: Request, tables: Tables, checked: list[str]) -> Iterator[Signal]:
+    if "metrics" not in tables:
+        return
+    for series in SERIES:
+        rows = _of_service(tables["metrics"], series, request.service)
+        if len(rows):
+            checked.append(f"{series.words} ({len(rows):,} samples)")
+            if signal := _signal(request, series, rows):
+                yield signal
+
+
+def from_others(request: Request, tables: Tables, checked: list[str], alarmed: bool) -> Iterator[Signal]:
+    """The other series of a service of which neither error rate nor latency nor traffic is known, up or down.
+
+    Queues, pools and business figures stray all the time: beside series that users feel they would only add noise.
+    `alarmed`: an alert says that something is wrong, so that the likeliest episode is asked for, however weak.
+    """
+    if "metrics" not in tables:
+        return
+    rows = of_service(tables["metrics"], request.service)
+    if not len(rows) or rows["metric"].isin([series.metric for series in SERIES]).any():
+        return
+    checked.append(f"{rows['metric'].nunique()} other metrics ({len(rows):,} samples)")
+    for (metric, stat), samples in within(rows, _near(request)).groupby(["metric", "stat"]):
+        if signal := _episode(request, f"{metric} ({stat})", samples, alarmed):
+            yield signal
+
+
+def _episode(request: Request, name: str, rows: pd.DataFrame, alarmed: bool) -> Signal | None:
+    joined = _joined(rows)
+    times, values = seconds(joined.index), joined.to_numpy(dtype=float)
+    found = (likeliest_onset if alarmed else onset_of)(times, values, times < request.incident.start.timestamp())
+    if found is None:
+        return None
+    words = f"{name} leaves its baseline of {found.before:.4g} for {found.after:.4g} at {clock(found.time)}"
+    told = rows[rows["time"] >= joined.index[found.index]].index
+    strength = max(found.strength, CONFIRMED if alarmed else 0.0)
+    samples = support("metrics", told[:5], len(told))
+    return Signal("metric", name, moment(found.time), moment(found.earliest), strength, words, samples)
+
+
+def _near(request: Request) -> Window:
+    return Window(request.baseline.start, request.incident.end)
+
+
+def _of_service(metrics: pd.DataFrame, series: Series, service: str) -> pd.DataFrame:
+    """Samples of the service as a whole; where there are none, those of its replicas as they serve."""
+    metrics = metrics[metrics["stat"] == series.stat]
+    rows = service_metric(metrics, series.metric, service)
+    rows = rows[rows["endpoint"].isna()]
+    if len(rows):
+        return rows
+    replicas = metrics[(metrics["metric"] == series.metric) & (metrics["service"] == service)]
+    return replicas[replicas["callee"].isna() | (replicas["callee"] == service)]
+
+
+def _signal(request: Request, series: Series, rows: pd.DataFrame) -> Signal | None:
+    near = within(rows, _near(request))
+    joined = _joined(near)
+    if len(joined) < FEWEST:
+        return None
+    values = joined.to_numpy(dtype=float)
+    shown = np.log(np.maximum(values, 1e-9)) if series.logarithmic else values
+    times = seconds(joined.index)
+    baseline = times < request.incident.start.timestamp()
+    shift = first_shift(times, shown, baseline, floor=series.floor, sign=series.sign)
+    if shift is None or _usual_at_this_hour(request, series, rows, float(np.median(values[shift.index :]))):
+        return None
+    before, after = float(np.median(values[baseline])), float(np.median(values[shift.index :]))
+    verb = "rises" if series.sign > 0 else "falls"
+    words = f"{series.words} {verb} from {series.figure(before)} to {series.figure(after)} at {clock(shift.time)}"
+    told = near[near["time"] >= joined.index[shift.index]].index
+    samples = support("metrics", told[:5], len(told))
+    return Signal(series.kind, series.words, moment(shift.time), moment(shift.earliest), shift.strength, words, samples)
+
+
+def _joined(rows: pd.DataFrame) -> Any:
+    """One value an instant: the median of several sources that measure one thing, the mean of several replicas."""
+    if rows["instance"].isna().all():
+        return rows.groupby("time")["value"].median()
+    # Replicas are scraped some seconds apart: a minute of theirs is one instant, told at its first sample.
+    minute = rows["time"].dt.floor("min")
+    times = rows.groupby(minute)["time"].min()
+    return rows.groupby(minute)["value"].mean().set_axis(times.array)
+
+
+def _usual_at_this_hour(request: Request, series: Series, rows: pd.DataFrame, after: float) -> bool:
+    """Did the same clock hours look like this a day or a week before?"""
+    for window in request.seasonal:
+        past = within(rows, window)["value"]
+        if len(past) >= FEWEST:
+            edge = past.quantile(0.9) if series.sign > 0 else past.quantile(0.1)
+            if series.sign * (after - edge) <= 0.1 * abs(edge):
+                return True
+    return False

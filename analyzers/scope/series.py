@@ -1,0 +1,38 @@
+"""The service as a whole, minute by minute."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gather_diagnostics import Request, Window
+from gather_diagnostics.selection import line_times, of_service, seconds, service_metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def of_metric(metrics: pd.DataFrame, metric: str, service: str, stat: str | None = None) -> Any:
+    """Means by minute (Series; its index epoch seconds), in the metric's unit. Where only replicas are measured, their
+    mean, of request rates their sum. Empty where there is nothing."""
+    rows = metrics[(metrics["metric"] == metric) & (metrics["stat"] == stat if stat else True)]
+    whole = service_metric(rows, metric, service)
+    whole = whole[whole["endpoint"].isna()]
+    if not len(whole):
+        rows = of_service(rows, service)
+        whole = rows[(rows["callee"].isna() | (rows["callee"] == service)) & rows["instance"].notna()]
+    minute = (seconds(whole["time"]) // 60 * 60).astype(float)
+    if metric == "request_rate":
+        replicas = whole.groupby([minute, whole["instance"].fillna("")])["value"].mean()
+        return replicas.groupby(level=0).sum()
+    return whole.groupby(minute)["value"].mean()
+
+
+def of_lines(errors: pd.DataFrame, request: Request) -> Any:
+    """Error lines a minute over baseline and incident (Series; its index epoch seconds)."""
+    import pandas as pd
+
+    window = Window(request.baseline.start, request.incident.end)
+    edges = np.arange(window.start.timestamp(), window.end.timestamp() + 60, 60)
+    return pd.Series(np.histogram(line_times(errors), edges)[0].astype(float), index=edges[:-1])
