@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import queue
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -63,8 +60,6 @@ def collect(
     done: queue.SimpleQueue[Reading] = queue.SimpleQueue()
     for reading in readings:
         reading.start(done)
-    # In a thread, since an interrupt in the midst of an import would not be taken for the end of collecting.
-    threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     interrupted = _wait(readings, done, request.source_seconds)
     for reading in readings:
         reading.stop(interrupted)
@@ -80,19 +75,6 @@ def collect(
         gaps=tuple(gap for r in readings for gap in r.shelf.gaps),
         interrupted=interrupted,
     )
-
-
-def _prepare() -> None:
-    """What can be done while sources are waited for, so that less is left to do after the last of them."""
-    import pyarrow as pa
-
-    # Arrow's own allocator keeps what it freed: with many log lines it peaks 40 to 50 MB above the system's.
-    pa.set_memory_pool(pa.system_memory_pool())
-    # Half a second of imports: the analyzers, and what they calculate with.
-    importlib.import_module("scipy.stats")
-    for name in plugins.names(plugins.ANALYZERS):
-        with contextlib.suppress(Exception):  # told when it is to be run
-            plugins.load(plugins.ANALYZERS, name)
 
 
 def _wait(readings: Sequence[Reading], done: queue.SimpleQueue[Reading], seconds: float) -> bool:
