@@ -25,6 +25,7 @@ WEIGHTS = {
     "its own symptoms": 2.6,
     "explained by a callee": 1.3,
     "fails first": 1.5,
+    "spread": 1.5,
 }
 """Log-odds of each part at full strength. Fitted as a conditional logit with a ridge penalty and kept round
 (`benchmarks/diagnosis.py` measures them); those of words, content and kinds of change, of which the benchmark has

@@ -26,6 +26,10 @@ BEFORE = timedelta(minutes=2)
 """Samples this close before the onset are neither before nor after: rates look back over minutes."""
 ALONE = 0.15
 """Strength of the service's own symptoms where no other service was measured."""
+ILL = 0.3
+"""Strength of symptoms from which a service counts as ill."""
+FEW = 3
+"""Ill services below which nothing is widespread."""
 BLUR = timedelta(seconds=45)
 """Samples this close before the onset may already show it."""
 
@@ -62,6 +66,7 @@ class Surroundings:
 
     def evidence(self, change: Change) -> Iterator[Part]:
         yield from self._place(change.service)
+        yield from self._spread(change)
         if not change.service or "metrics" not in self._tables:
             return
         found = self.symptoms(change.service)
@@ -97,6 +102,34 @@ class Surroundings:
         else:
             yield part("place", f"it changes {service}, not {ours}", -0.8)
 
+    def _spread(self, change: Change) -> Iterator[Part]:
+        """Services that a change can't reach by calls, and that are ill all the same, share something else."""
+        if "metrics" not in self._tables:
+            return
+        shared = change.kind == "infra"
+        if not shared and not change.service:
+            return
+        related = set() if shared else self._related(str(change.service))
+        strangers = [s for s in self._served if s not in related and s != change.service]
+        ill = [s for s in strangers if self.symptoms(s).worst > ILL]
+        if len(ill) < FEW or len(ill) < len(strangers) / 2:
+            return
+        told = f"{len(ill)} of {len(strangers)} services"
+        if shared:
+            yield part("spread", f"{told} left their baseline at once: something that they share", 1.0)
+        else:
+            yield part(
+                "spread", f"{told} that no call connects with {change.service} left their baseline as well", -1.0
+            )
+
+    def _related(self, service: str) -> set[str]:
+        """Who may reach it by calls, and whom it may reach."""
+        callers: dict[str, set[str]] = {}
+        for caller, callees in self._callees.items():
+            for callee in callees:
+                callers.setdefault(callee, set()).add(caller)
+        return _reached(service, self._callees) | _reached(service, callers)
+
     def _worst_callee(self, service: str) -> tuple[str, float]:
         worst = {callee: self.symptoms(callee).worst for callee in self._callees.get(service, ()) if callee != service}
         return max(worst.items(), key=lambda item: (item[1], item[0]), default=("", 0.0))
@@ -114,14 +147,7 @@ class Surroundings:
     @cached_property
     def _below(self) -> set[str]:
         """Every service that a request to ours may reach."""
-        reached: set[str] = set()
-        ahead = [self._request.service]
-        while ahead:
-            for callee in self._callees.get(ahead.pop(), ()):
-                if callee not in reached:
-                    reached.add(callee)
-                    ahead.append(callee)
-        return reached
+        return _reached(self._request.service, self._callees)
 
     def _measured(self, service: str) -> Symptoms:
         own = self._served.get(service, self._none)
@@ -161,6 +187,17 @@ class Surroundings:
             before = minutes[minutes.index < _minute(self._onset - BEFORE)]
             found.append(above(measure, measure.scaled(after), measure.scaled(before)))
         return strongest(found)
+
+
+def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    ahead = [start]
+    while ahead:
+        for following in edges.get(ahead.pop(), ()):
+            if following not in reached:
+                reached.add(following)
+                ahead.append(following)
+    return reached
 
 
 def _minute(time: datetime) -> datetime:

@@ -147,6 +147,19 @@ def test_what_callers_see_counts_where_the_service_itself_is_mute(request_, onse
     assert "does not call" in parts(found, "deploy:cart", "against")["place"]["words"]
 
 
+def test_services_that_share_nothing_but_the_ground_fail_together(request_, onset) -> None:
+    """A change of what all stand on is suspected rather than a rollout of one of them."""
+    ill = [
+        fleet(request_, name, onset=onset, old_errors_after=0.4, caller=None) for name in ("a", "b", "c", "checkout")
+    ]
+    metrics = [row | {"callee": None} for rows in ill for row in rows]
+    infra = deploy(onset - 3 * MINUTE, "nodes") | {"kind": "infra", "service": None, "summary": "node pool upgraded"}
+    changes = [rollout(onset - 2 * MINUTE, "checkout") | {"revision": "x2", "previous": "x1"}, infra]
+    found = findings(request_, events=[alert(onset)], changes=changes, metrics=metrics)
+    assert "3 of 3 services that no call connects" in parts(found, "deploy:checkout", "against")["spread"]["words"]
+    assert "4 of 4 services left their baseline at once" in parts(found, "git:tag:nodes", "for")["spread"]["words"]
+
+
 def pod(name, version, **state):
     return {"time": None, "ref": name, "kind": "Pod", "name": name, "version": version} | state
 
