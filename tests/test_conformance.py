@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import inspect
+import random
 import re
 import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
+import documentsample
+import pandas as pd
 import pytest
+from evidencesample import sample_evidence
 from incidents import commit, deploy, lines, samples, tables
 from pydantic import BaseModel
 
-from gather_diagnostics import Collector, Finding, Gap, Request, Target, plugins
+from gather_diagnostics import Collector, Evidence, Finding, Gap, Request, Target, plugins, runner
 from gather_diagnostics.tables import TABLES
 
 COLLECTORS = plugins.names(plugins.COLLECTORS)
@@ -67,8 +74,6 @@ def test_settings_never_show_a_secret(kind: Any) -> None:
 
 @pytest.fixture
 def case(make_request: Any) -> tuple[Request, dict[str, Any]]:
-    from datetime import timedelta
-
     request = make_request()
     onset = request.incident.end - timedelta(minutes=23)
     return request, tables(
@@ -145,3 +150,86 @@ def check(finding: Finding, frames: dict[str, Any]) -> None:
 def test_analyzers_say_what_they_answer() -> None:
     for name in ANALYZERS:
         assert inspect.getdoc(plugins.load(plugins.ANALYZERS, name))
+
+
+def whole(request: Request) -> Evidence:
+    """An incident that every analyzer has something to say of."""
+    onset = request.incident.end - timedelta(minutes=23)
+    calls = {"caller": request.service, "callee": "payments", "service": "payments"}
+    pod = {"time": request.asked, "kind": "Pod", "ref": "pod", "restarts": 4, "node": "node-1"}
+    event = {
+        "time": onset + timedelta(minutes=1),
+        "ref": "event",
+        "kind": "kubernetes",
+        "severity": "Warning",
+        "count": 3,
+    }
+    frame = '  File "/srv/a/pool.py", line 7, in get\n    wait()'
+    trace = f"no pool {{n}}\nTraceback (most recent call last):\n{frame}\nKeyError: 1"
+    bad = {"level": "ERROR", "service": request.service, "instance": "checkout-1"}
+    frames = tables(
+        changes=[deploy(onset - timedelta(minutes=3), "v2", "a"), commit(onset - timedelta(hours=1), "a", "a/pool.py")],
+        logs=lines(request.baseline.start, request.incident.end, 20, "order {n} placed", instance="checkout-2")
+        + lines(onset, request.incident.end, 5, trace, **bad)
+        + lines(onset, request.incident.end, 9, "payments:8080: connection refused", seed=2, **bad)
+        + lines(onset, request.incident.end, 9, "failed login for user u{n} from 203.0.113.9", seed=3, level="WARNING")
+        + lines(onset, request.incident.end, 9, "disk is full", seed=4, level="ERROR", service="payments"),
+        metrics=samples(request, "latency", "p95", 0.2, after=1, onset=onset)
+        + samples(request, "error_rate", "ratio", 0.002, after=0.1, onset=onset, unit="ratio")
+        + samples(request, "error_rate", "ratio", 0.002, after=0.1, onset=onset, unit="ratio", endpoint="/pay")
+        + samples(request, "error_rate", "ratio", 0.002, unit="ratio", endpoint="/cart", seed=2)
+        + samples(request, "memory", "max", 4e8, after=9e8, onset=onset, unit="bytes", instance="checkout-1")
+        + samples(request, "error_rate", "ratio", 0.002, after=0.3, onset=onset, unit="ratio", **calls),
+        events=[event | {"reason": "BackOff", "object": "Pod/checkout-1", "message": "restarting failed container"}],
+        workloads=[
+            pod | {"name": "checkout-1", "phase": "CrashLoopBackOff", "ready": False, "limits": {"memory": 1e9}},
+            pod | {"name": "checkout-2", "phase": "Running", "ready": True, "limits": {"memory": 1e9}},
+        ],
+        topology=[{"time": request.asked, "ref": "mesh", "caller": "checkout", "callee": "payments", "weight": 1.0}],
+    )
+    return Evidence(request, frames, (), ())
+
+
+EVIDENCES: dict[str, Callable[[Request], Evidence]] = {
+    "everything": whole,
+    "logs alone": lambda request: replace(whole(request), tables={"logs": whole(request).tables["logs"]}),
+    "metrics alone": lambda request: replace(whole(request), tables={"metrics": whole(request).tables["metrics"]}),
+    "of a document": lambda request: documentsample.incident(),
+    "of a bundle": lambda request: sample_evidence(request.asked),
+    "nothing": lambda request: Evidence(request, {}, (), ()),
+}
+
+
+def told(evidence: Evidence) -> dict[str, tuple[Finding, ...]]:
+    """Findings by the question, as the runner has the analyzers answer."""
+    found = runner.analyze(evidence, _raise)
+    return {name: found.findings_of(name) for name in ANALYZERS}
+
+
+def _raise(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("name", EVIDENCES)
+def test_findings_hang_on_the_evidence_alone(name: str, make_request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not on what ran before, nor on the order in which analyzers are registered: `after` says what they build on."""
+    evidence = EVIDENCES[name](make_request())
+    before = {table: frame.copy(deep=True) for table, frame in evidence.tables.items()}
+    first = told(evidence)
+    assert any(first.values()), "there is something to say"
+    assert told(evidence) == first
+    built_in = list(plugins.BUILT_IN)
+    random.Random(1).shuffle(built_in)
+    monkeypatch.setattr(plugins, "BUILT_IN", tuple(built_in))
+    assert told(evidence) == first
+    monkeypatch.setattr(plugins, "BUILT_IN", tuple(reversed(built_in)))
+    assert told(replace(evidence, tables=before)) == first
+    for table, frame in evidence.tables.items():
+        pd.testing.assert_frame_equal(frame, before[table])
+
+
+def test_every_analyzer_is_held_to_that(make_request: Any) -> None:
+    found = told(whole(make_request()))
+    assert [name for name in plugins.names(plugins.ANALYZERS) if not found[name]] == []
+    assert any(f.id.startswith("dependencies:") for f in found["dependencies"])
+    assert any(f.id.startswith("workload_health:") for f in found["workload_health"])

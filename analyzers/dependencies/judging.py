@@ -13,6 +13,8 @@ from gather_diagnostics import Finding
 
 BLUR = timedelta(seconds=90)
 """Samples are taken every half a minute to a minute: a lead below this is none."""
+CLOCKS = timedelta(seconds=10)
+"""The same between two log lines, which are dated to the moment, by clocks of two machines."""
 LATE = timedelta(minutes=3)
 """After our onset, from which a dependency's trouble can't be what began it."""
 LONG_BEFORE = timedelta(minutes=30)
@@ -76,12 +78,16 @@ def _verdict(name: str, signals: list[Signal], healthy: set[str], onset: Finding
     itself: Literal["failing", "healthy", "unknown"] = (
         "failing" if any(s.own for s in signals) else "healthy" if name in healthy else "unknown"
     )
-    return Verdict(name, ordered, _order(ordered[0].time, time), time, itself, name in peers.names)
+    return Verdict(name, ordered, _order(ordered[0], onset), time, itself, name in peers.names)
 
 
-def _order(time: datetime, onset: datetime | None) -> Order:
-    if onset is None:
+def _order(first: Signal, onset: Finding | None) -> Order:
+    if onset is None or onset.time is None:
         return "unknown"
-    if time < onset - BLUR:
+    if first.time < onset.time - (CLOCKS if first.kind == "own_lines" and _from_a_line(onset) else BLUR):
         return "before"
-    return "with" if time <= onset + LATE else "after"
+    return "with" if first.time <= onset.time + LATE else "after"
+
+
+def _from_a_line(onset: Finding) -> bool:
+    return next((s["kind"] == "log_pattern" for s in onset.details["signals"]), False)

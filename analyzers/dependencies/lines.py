@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from analyzers.dependencies.peers import Peers
 from analyzers.dependencies.signals import Signal, moment
-from analyzers.dependencies.texts import INBOUND, KINDS, Target, target
+from analyzers.dependencies.texts import INBOUND, KINDS, OWN_POOL, Target, target
 from gather_diagnostics import Request, Tables, Window
 from gather_diagnostics.patterns import texts
 from gather_diagnostics.selection import line_times, lines_by, lines_in, of_service, support, within
@@ -63,7 +63,7 @@ def _kinds(messages: pa.Array) -> Any:
     found = np.full(len(messages), -1)
     inbound = _matches(messages, INBOUND)
     candidates = np.flatnonzero(_matches(messages, "|".join(pattern for _, _, pattern in KINDS)) & ~inbound)
-    some = messages.take(pa.array(candidates))
+    some = pc.replace_substring_regex(messages.take(pa.array(candidates)), pattern=OWN_POOL, replacement="")
     for number in reversed(range(len(KINDS))):
         found[candidates[_matches(some, KINDS[number][2])]] = number
     return found

@@ -19,7 +19,7 @@ class Signal:
     words: str
     support: Support
     own: bool = False
-    """Measured at the callee, not on our calls to it."""
+    """Told by the callee itself, not seen on our calls to it."""
     port: int | None = None
 
 

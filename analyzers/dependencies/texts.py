@@ -71,6 +71,18 @@ KINDS: tuple[tuple[str, str, str], ...] = (
 INBOUND = r"TLS handshake error from|client disconnected|client prematurely closed|context canceled|reading from client"
 """Lines about those who call us."""
 
+OWN_POOL = (
+    r"[^\n]*(?:Connection is not available, request timed out after \d+ ?ms(?: \(total=[1-9]| ?[^ (]|$)"
+    r"|QueuePool limit of size \d+ overflow \d+ reached|ResourceRequest timed out|ConnectionAcquireTimeoutError"
+    r"|connection from the pool within|obtaining a connection from the pool"
+    r"|[Tt]ime(?:out|d out) (?:while )?(?:acquiring|fetching|checking out|waiting for) [^\n]{0,20}connection"
+    r"(?:\.| from)[^\n]{0,20}\bpool|HikariPool\.createTimeoutException|raise exc\.TimeoutError"
+    r"|client to checkout a Connection has timed out)[^\n]*"
+)
+"""Lines of a message that tell of waiting for a connection of our own pool, which says nothing of the other side:
+HikariCP, SQLAlchemy, generic-pool, Sequelize, ActiveRecord, Npgsql, Prisma, pymongo, Knex, Apache HttpClient, c3p0.
+HikariCP's total=0 is left: no connection could be made at all."""
+
 PORTS = {
     53: "DNS",
     1433: "SQL Server",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from analyzers.onset.errorlines import from_logs
@@ -16,6 +16,8 @@ TOGETHER = timedelta(minutes=5)
 """Signals this close are one onset: scrape intervals and rate windows smear metrics by minutes."""
 PRIMARY = ("error_rate", "latency", "traffic", "log_pattern", "restarts")
 """Kinds of signals that users feel."""
+MEASURED = ("error_rate", "latency", "traffic")
+"""Those that tell when they are over."""
 ALONE = 0.6
 """Strength from which a signal is believed without a second one."""
 
@@ -37,7 +39,7 @@ def onset(request: Request, tables: Tables, findings: Findings) -> Iterator[Find
     isolated = [s for s in signals if not group or s.time < group[0].time]
     if not checked:
         headline = "No onset can be told: neither logs nor metrics nor events came in."
-        yield Finding("onset", "onset", headline, 0.0, details=_details([], [], checked, False))
+        yield Finding("onset", "onset", headline, 0.0, details=_details([], [], checked))
     elif not group:
         yield _nothing(request, isolated, checked)
     else:
@@ -83,6 +85,9 @@ def _found(
             f"It was under way when the window opens at {request.incident.start:%H:%M} UTC: look further back with"
             f" --since; first sign there: {group[0].words}."
         )
+    over = _recovered(signals)
+    if over:
+        headline += f" It is over: back at the baseline since {over:%H:%M:%S} UTC."
     return Finding(
         "onset",
         "onset",
@@ -91,8 +96,14 @@ def _found(
         time=time,
         span=Window(earliest, time),
         supports=tuple(s.support for s in group),
-        details=_details(signals, isolated, checked, before_window),
+        details=_details(signals, isolated, checked, before_window, over),
     )
+
+
+def _recovered(signals: Sequence[Signal]) -> datetime | None:
+    """Since when all series that users feel are back; None where one is not, or none was measured."""
+    ends = [s.until for s in signals if s.kind in MEASURED]
+    return max((e for e in ends if e), default=None) if all(ends) else None
 
 
 def _nothing(request: Request, isolated: list[Signal], checked: list[str]) -> Finding:
@@ -106,16 +117,21 @@ def _nothing(request: Request, isolated: list[Signal], checked: list[str]) -> Fi
         headline,
         0.7 if len(checked) > 1 else 0.5,
         supports=tuple(s.support for s in isolated[:3]),
-        details=_details([], isolated, checked, False),
+        details=_details([], isolated, checked),
     )
 
 
 def _details(
-    signals: list[Signal], isolated: list[Signal], checked: list[str], before_window: bool
+    signals: list[Signal],
+    isolated: list[Signal],
+    checked: list[str],
+    before_window: bool = False,
+    recovered: datetime | None = None,
 ) -> Mapping[str, Any]:
     return {
         "signals": [s.as_details() for s in signals[:20]],
         "isolated": [s.as_details() for s in isolated[:10]],
         "before_window": before_window,
+        "recovered": recovered.isoformat() if recovered else None,
         "checked": checked,
     }

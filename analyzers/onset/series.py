@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,17 @@ from analyzers.onset.signals import CONFIRMED, Signal, clock, moment
 from gather_diagnostics import Request, Tables, Window
 from gather_diagnostics.episodes import likeliest_onset, onset_of
 from gather_diagnostics.selection import of_service, seconds, service_metric, support, within
-from gather_diagnostics.shifts import first_shift
+from gather_diagnostics.shifts import BEYOND, RUN, Shift, first_shift, robust_scale
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST = 8
 """Samples below which a series says nothing."""
+FEWEST_OUTSIDE = 3
+"""Samples that make an episode."""
+LONG = 900.0
+"""Seconds from which an episode that is over is as sure as its length can make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Series:
     """Smallest scale believed, in the unit looked at: noise below it is nobody's incident."""
     sign: int = 1
     logarithmic: bool = False
+    episodes: bool = False
+    """Whether a departure that is over counts. A slow quarter of an hour is many a service's daily bread."""
 
     def figure(self, value: float) -> str:
         if self.metric == "error_rate":
@@ -41,13 +47,13 @@ class Series:
 
 
 SERIES = (
-    Series("error_rate", "error_rate", "ratio", "error rate", 0.0025),
-    Series("error_rate", "error_rate", "avg", "error rate", 0.0025),
+    Series("error_rate", "error_rate", "ratio", "error rate", 0.0025, episodes=True),
+    Series("error_rate", "error_rate", "avg", "error rate", 0.0025, episodes=True),
     *(
         Series("latency", "latency", stat, f"{stat} latency", 0.06, logarithmic=True)
         for stat in ("p99", "p95", "p50", "avg")
     ),
-    Series("traffic", "request_rate", "rate", "request rate", 0.08, sign=-1, logarithmic=True),
+    Series("traffic", "request_rate", "rate", "request rate", 0.08, sign=-1, logarithmic=True, episodes=True),
 )
 
 
@@ -116,15 +122,57 @@ def _signal(request: Request, series: Series, rows: pd.DataFrame) -> Signal | No
     shown = np.log(np.maximum(values, 1e-9)) if series.logarithmic else values
     times = seconds(joined.index)
     baseline = times < request.incident.start.timestamp()
-    shift = first_shift(times, shown, baseline, floor=series.floor, sign=series.sign)
-    if shift is None or _usual_at_this_hour(request, series, rows, float(np.median(values[shift.index :]))):
+    passed = _passed(series, times, shown, baseline) if series.episodes else None
+    shift, end = passed or (first_shift(times, shown, baseline, floor=series.floor, sign=series.sign), len(values))
+    if shift is None:
         return None
-    before, after = float(np.median(values[baseline])), float(np.median(values[shift.index :]))
-    verb = "rises" if series.sign > 0 else "falls"
-    words = f"{series.words} {verb} from {series.figure(before)} to {series.figure(after)} at {clock(shift.time)}"
+    after = float(np.median(values[shift.index : end]))
+    if _usual_at_this_hour(request, series, rows, after):
+        return None
+    until = float(times[end]) if end < len(values) else None
     told = near[near["time"] >= joined.index[shift.index]].index
-    samples = support("metrics", told[:5], len(told))
-    return Signal(series.kind, series.words, moment(shift.time), moment(shift.earliest), shift.strength, words, samples)
+    return Signal(
+        series.kind,
+        series.words,
+        moment(shift.time),
+        moment(shift.earliest),
+        shift.strength,
+        _words(series, float(np.median(values[baseline])), after, shift.time, until),
+        support("metrics", told[:5], len(told)),
+        moment(until) if until else None,
+    )
+
+
+def _words(series: Series, before: float, after: float, since: float, until: float | None) -> str:
+    verb = "rises" if series.sign > 0 else "falls"
+    words = f"{series.words} {verb} from {series.figure(before)} to {series.figure(after)} at {clock(since)}"
+    return words + (f" and is back at {clock(until)}" if until else "")
+
+
+def _passed(series: Series, times: Any, shown: Any, baseline: Any) -> tuple[Shift, int] | None:
+    """A departure that came and went, which a test of all that is left of the window does not see, and the position of
+    the first sample after it.
+
+    It is as strong as it is far outside and long: a peak of a minute needs a second signal, however high it is.
+    """
+    found = onset_of(times, shown, baseline)
+    if found is None:
+        return None
+    middle, scale = robust_scale(shown[baseline], series.floor)
+    z = series.sign * (shown - middle) / scale
+    outside = np.pad(z > BEYOND, 1)
+    held = np.flatnonzero(outside[1:-1] & (outside[:-2] | outside[2:]))
+    start, end = found.index, int(held[-1]) + 1 if len(held) else 0
+    while start > 1 and z[start - 1] > BEYOND / 2:
+        start -= 1
+    if end - start < FEWEST_OUTSIDE or len(times) - end < RUN:
+        return None
+    level, length = float(np.median(z[start:end])), float(times[end] - times[start])
+    if level <= BEYOND:
+        return None
+    strength = round(0.5 * min(1.0, level / (4 * BEYOND)) + 0.5 * min(1.0, length / LONG), 3)
+    since, earliest = float(times[start]), float(times[start - 1])
+    return replace(found, time=since, earliest=earliest, strength=strength, index=start), end
 
 
 def _joined(rows: pd.DataFrame) -> Any:

@@ -23,6 +23,8 @@ class Signal:
     strength: float
     words: str
     support: Support
+    until: datetime | None = None
+    """When it was back at its baseline; None where it goes on, or where the source can't tell."""
 
     def as_details(self) -> dict[str, Any]:
         return {
@@ -31,6 +33,7 @@ class Signal:
             "time": self.time.isoformat(),
             "earliest": self.earliest.isoformat(),
             "latest": self.time.isoformat(),
+            "until": self.until.isoformat() if self.until else None,
             "strength": self.strength,
             "words": self.words,
         }

@@ -106,7 +106,10 @@ def _ranked(trouble: Trouble, its: pd.DataFrame) -> pd.DataFrame:
 
 
 def _explained(case: Case, found: list[Case]) -> bool:
-    """Whether it says no more than others do: who crashes again and again ends with errors, and isn't ready."""
+    """Whether it says no more than others do: who crashes again and again ends with errors, and isn't ready; pods on a
+    node that isn't ready are told of with the node."""
+    if case.trouble.subject == "pod" and any(c is not case and c.trouble.reason == case.trouble.reason for c in found):
+        return True
     if case.trouble.reason == "Error":
         others = [c for c in found if c.trouble.reason in ("OOMKilled", "CrashLoopBackOff")]
     elif set(case.rows["reason"]) == {"NotReady"} and case.trouble.subject == "pod":

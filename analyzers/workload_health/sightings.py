@@ -67,7 +67,7 @@ def _of_events(events: pd.DataFrame, asked: datetime, until: datetime) -> pd.Dat
         {
             "trouble": told["trouble"],
             "object": told["name"],
-            "pod": told["object"].fillna("").str.startswith("Pod/"),
+            "pod": _of_pod(told),
             "began": told["began"].mask(unknown),
             "last": told["time"],
             "count": told["count"].fillna(1).astype(int),
@@ -79,15 +79,22 @@ def _of_events(events: pd.DataFrame, asked: datetime, until: datetime) -> pd.Dat
     )
 
 
+def _of_pod(events: pd.DataFrame) -> pd.Series[bool]:
+    return events["object"].fillna("").str.startswith("Pod/")
+
+
 def _classified(events: pd.DataFrame) -> pd.Series[int]:
     """Index of the first trouble that each event tells of, -1 for none."""
     kinds = pd.Series(-1, index=events.index)
     text = events["object"].fillna("").astype("str") + " " + events["message"].fillna("").astype("str")
+    of_pod = _of_pod(events)
     for number, trouble in enumerate(TROUBLES):
         its = events["reason"].isin(trouble.reasons)
         vague = events["reason"].isin(trouble.vague)
         if vague.any():
             its |= vague & text.where(vague, "").str.contains(trouble.said)
+        if trouble.subject == "node":
+            its &= ~of_pod
         kinds = kinds.mask((kinds < 0) & its, number)
     return kinds
 

@@ -140,6 +140,12 @@ TROUBLES = (
         subject="node",
     ),
     Trouble(
+        "NodeNotReady",
+        "are on a node that isn't ready",
+        "high",
+        _set("NodeNotReady"),
+    ),
+    Trouble(
         "NoReadyEndpoints",
         "has no address that takes traffic",
         "critical",
@@ -175,7 +181,8 @@ TROUBLES = (
     ),
     Trouble("DOWN", "don't answer Prometheus' scrapes", "medium", _set("DOWN"), ends=_set("UP")),
 )  # fmt: skip
-"""In order: a row tells of the first that it matches."""
+"""In order: a row tells of the first that it matches. What is of nodes, no event about a pod tells: the node controller
+says NodeNotReady of both, and who may not read the events of nodes sees the pods' alone."""
 
 EXITS = {
     0: "it ended by itself",

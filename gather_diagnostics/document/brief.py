@@ -1,4 +1,4 @@
-"""The first screen in words: what, since when, how bad, getting worse, which change, what could not be seen.
+"""The first screen in words: what, since when, how bad, where to look, which change, what could not be seen.
 
 Markdown, HTML and the terminal say the same because they say this. Silence is never taken for health: every answer
 that rests on an unread source says so.
@@ -16,6 +16,11 @@ from gather_diagnostics.document.escaping import cut
 View = Mapping[str, Any]
 IDLE = "not in use"
 """Stands for all sources that nobody configured, where there are several."""
+
+SEVERE = ("critical", "high")
+PLACES = ("dependencies", "workload_health", "saturation")
+"""Questions whose severe findings say where to look first."""
+_TOLD = {"onset", "changes", "latency", "error_rate", *PLACES}
 
 STATES = {
     "complete": "read",
@@ -45,11 +50,22 @@ def broken(document: View) -> list[View]:
     overall = [f for f in document["error_rate"] if f["id"] == "error_rate" and f["details"].get("changed")]
     if not overall:
         overall = [f for f in document["error_rate"] if f["id"] == "log_errors" and f["details"].get("changed")]
-    slow = [f for f in document["latency"] if not placed(f) and _slower(f)]
+    slow = [f for f in document["latency"] if not placed(f) and slower(f)]
     slow.sort(key=lambda f: (-float(f["details"].get("ratio") or 0.0), f["id"]))
-    named = {"onset", "changes", "latency", "error_rate"}
-    others = [f for f in document["findings"] if f["question"] not in named and f["severity"] in ("critical", "high")]
-    return [*overall, *slow[:1], *others[:2]]
+    others = [f for f in document["findings"] if f["question"] not in _TOLD and f["severity"] in SEVERE]
+    found = [*overall, *slow[:1], *others[:2]]
+    return found or _places(document)[:2]
+
+
+def look_first(document: View) -> list[View]:
+    """At most two severe findings on what else may be the place of the trouble, the worst first."""
+    told = broken(document)
+    return [f for f in _places(document) if f not in told][:2]
+
+
+def _places(document: View) -> list[View]:
+    found = [f for f in document["findings"] if f["question"] in PLACES and f["severity"] in SEVERE]
+    return sorted(found, key=lambda f: (SEVERE.index(f["severity"]), PLACES.index(f["question"])))
 
 
 def placed(finding: View) -> bool:
@@ -57,7 +73,8 @@ def placed(finding: View) -> bool:
     return ":endpoint:" in finding["id"] or finding["id"].endswith(":slice")
 
 
-def _slower(finding: View) -> bool:
+def slower(finding: View) -> bool:
+    """Did latency leave its baseline, upwards?"""
     details = finding["details"]
     return bool(details.get("changed")) and float(details.get("ratio") or 2.0) > 1.0
 
@@ -112,34 +129,6 @@ def since(document: View) -> str:
     if onset["earliest"] != onset["time"] or onset["latest"] != onset["time"]:
         words += f", between {clock(onset['earliest'])} and {clock(onset['latest'])} UTC"
     return f"{words}; confidence {onset['confidence']:.2f}."
-
-
-def how_bad(document: View) -> str:
-    """The severity proposed and the one a person gave."""
-    severity = document["severity"]
-    given = f" A person gave {severity['given']}." if severity["given"] else ""
-    if severity["proposed"] == "info":
-        seen = answered(document)
-        none = "No finding calls for a severity." if seen else "No severity can be proposed: too little was seen."
-        return none + given
-    return f"{severity['proposed'].capitalize()} is proposed, as the worst finding has it.{given}"
-
-
-_RATES = {"error_rate": "Failing requests", "log_errors": "Error lines"}
-
-
-def trend(document: View) -> str:
-    """Is it getting worse? Of what left its baseline only: a slope inside the usual is nobody's incident."""
-    found = {f["id"]: f["details"] for f in document["error_rate"] if f["id"] in _RATES}
-    if not found:
-        return "This can't be told: neither an error rate nor error lines came in."
-    worse = [id_ for id_ in _RATES if found.get(id_, {}).get("changed")]
-    if worse:
-        known = [id_ for id_ in worse if found[id_].get("trend", "unknown") != "unknown"] or worse
-        return f"{_RATES[known[0]]}: {found[known[0]].get('trend_words') or 'no trend can be told'}."
-    usual = " and ".join(words for id_, words in _RATES.items() if id_ in found).capitalize()
-    slow = any(_slower(f) for f in document["latency"])
-    return f"{usual} stay within their baseline{'; no trend is computed for latency' if slow else ''}."
 
 
 def suspect(document: View) -> View | None:

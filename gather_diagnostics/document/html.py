@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gather_diagnostics.document import brief, clock
+from gather_diagnostics.document import brief, clock, impact
 from gather_diagnostics.document.chart import TITLES, draw
 from gather_diagnostics.document.escaping import cut, link, visible
 
@@ -45,7 +45,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"brief": brief, "titles": TITLES, "link": link}
+    environment.globals |= {"brief": brief, "impact": impact, "titles": TITLES, "link": link}
     environment.filters |= {
         "clock": clock.clock,
         "date_clock": clock.date_clock,

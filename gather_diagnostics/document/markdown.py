@@ -15,7 +15,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from gather_diagnostics.document import brief, clock
+from gather_diagnostics.document import brief, clock, impact
 from gather_diagnostics.document.clock import when
 from gather_diagnostics.document.escaping import (
     cut,
@@ -81,7 +81,7 @@ def _environment(limits: Limits) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.globals |= {"brief": brief, "span": clock.span, "sources": _sources}
+    environment.globals |= {"brief": brief, "impact": impact, "span": clock.span, "sources": _sources}
     environment.filters |= {
         "clock": clock.clock,
         "date_clock": clock.date_clock,

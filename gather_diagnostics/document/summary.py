@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from gather_diagnostics.document import brief
+from gather_diagnostics.document import brief, impact
 from gather_diagnostics.document.clock import clock, date_clock
 from gather_diagnostics.document.escaping import cut, terminal
 
@@ -92,8 +92,9 @@ def _lines(document: View) -> Iterator[Line]:
     if document["log_patterns"]:
         yield "Errors", brief.error_words(document["log_patterns"][0]), "", 2
     yield "Since", brief.since(document), "", 2
-    yield "How bad", brief.how_bad(document), STYLES.get(document["severity"]["proposed"], ""), 1
-    yield "Trend", brief.trend(document), "", 1
+    yield "How bad", impact.how_bad(document), STYLES.get(document["severity"]["proposed"], ""), 2
+    for number, finding in enumerate(brief.look_first(document)):
+        yield "" if number else "Look at", finding["headline"], "", 2
     yield from _suspect(document)
     yield from _not_seen(document)
 

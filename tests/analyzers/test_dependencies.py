@@ -160,6 +160,66 @@ def test_lines_and_metrics_of_one_dependency_are_one_finding(request_, onset) ->
     assert told.severity == "high"
 
 
+def refused(request, onset):
+    bad = "could not save order {n}: dial tcp orders-db:5432: connect: connection refused"
+    return chatter(request) + lines(onset, request.incident.end, 4, bad, level="ERROR", service="checkout")
+
+
+def theirs(start, end, message="the database system is shutting down", **more):
+    return lines(start, end, 6, message, **{"level": "CRITICAL", "service": "orders-db"} | more)
+
+
+def test_a_dependencys_own_lines_date_it_to_the_second(request_, onset) -> None:
+    rows = refused(request_, onset) + theirs(onset - 40 * SECOND, request_.incident.end)
+    told = findings(request_, logs=rows, topology=edges(request_))["dependencies:orders-db"]
+    assert (told.details["order"], told.details["itself"]) == ("before", "failing")
+    assert told.details["lead"] == pytest.approx(40, abs=5)
+    assert {s["kind"] for s in told.details["signals"]} == {"own_lines", "refused"}
+    assert "error lines of its own" in told.headline
+    assert "the database system is shutting down" in told.headline
+    assert told.severity == "high"
+
+
+def test_one_that_only_our_lines_name_is_heard_too(request_, onset) -> None:
+    rows = refused(request_, onset) + theirs(onset - 40 * SECOND, request_.incident.end)
+    told = findings(request_, logs=rows)["dependencies:orders-db"]
+    assert (told.details["order"], told.details["known"]) == ("before", False)
+
+
+def test_a_few_seconds_between_two_clocks_are_no_lead(request_, onset) -> None:
+    rows = refused(request_, onset) + theirs(onset - 4 * SECOND, request_.incident.end)
+    told = findings(request_, logs=rows, topology=edges(request_))["dependencies:orders-db"]
+    assert told.details["order"] == "with"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"level": "WARNING"},
+        {"service": "another"},
+        {"end": -10},
+        {"start": -180, "message": "deadlock detected {n}"},
+    ],
+    ids=["warnings", "a stranger's", "over before ours began", "as often as always"],
+)
+def test_lines_of_others_that_say_nothing_of_our_trouble(request_, onset, more) -> None:
+    start, end = onset + more.pop("start", -20) * MINUTE, onset + more.pop("end", 60) * MINUTE
+    rows = refused(request_, onset) + theirs(
+        max(start, request_.baseline.start), min(end, request_.incident.end), **more
+    )
+    told = findings(request_, logs=rows, topology=edges(request_))
+    assert told["dependencies:orders-db"].details["order"] == "with"
+    assert {s["kind"] for s in told["dependencies:orders-db"].details["signals"]} == {"refused"}
+
+
+def test_a_new_pattern_among_usual_errors_is_heard(request_, onset) -> None:
+    usual = theirs(request_.baseline.start, request_.incident.end, "deadlock detected {n}", seed=3)
+    rows = refused(request_, onset) + usual + theirs(onset - 3 * MINUTE, request_.incident.end)
+    told = findings(request_, logs=rows, topology=edges(request_))["dependencies:orders-db"]
+    assert told.details["order"] == "before"
+    assert "first “the database system is shutting down”" in told.headline
+
+
 def test_usual_time_outs_and_a_lone_one_are_noise(request_, onset) -> None:
     rows = chatter(request_) + lines(onset, request_.incident.end, 4, "order {n} failed", level="ERROR")
     usual = "call {n} to payments timed out"

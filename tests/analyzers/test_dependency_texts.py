@@ -97,6 +97,43 @@ def test_lines_about_ourselves_or_our_callers_are_left_alone(message: str) -> No
     assert kind(message) is None
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "HikariPool-1 - Connection is not available, request timed out after 30000ms (total=20, active=20, idle=0)",
+        "order 7: HikariPool-1 - Connection is not available, request timed out after 30000ms.",
+        "java.sql.SQLTransientConnectionException: HikariPool-1 - Connection is not available, request timed out after"
+        " 5000ms\n\tat com.zaxxer.hikari.pool.HikariPool.createTimeoutException(HikariPool.java:696)",
+        "Traceback (most recent call last):\n    raise exc.TimeoutError(\nsqlalchemy.exc.TimeoutError: QueuePool limit"
+        " of size 5 overflow 10 reached, connection timed out, timeout 30.00",
+        "ActiveRecord::ConnectionTimeoutError: could not obtain a connection from the pool within 5.000 seconds",
+        "org.apache.http.conn.ConnectionPoolTimeoutException: Timeout waiting for connection from pool",
+        "MongoWaitQueueTimeoutError: Timed out while checking out a connection from connection pool",
+        "KnexTimeoutError: Knex: Timeout acquiring a connection. The pool is probably full.",
+        "System.TimeoutException: The timeout period elapsed prior to obtaining a connection from the pool.",
+    ],
+)
+def test_waiting_for_our_own_pool_is_no_call_that_failed(message: str) -> None:
+    assert kind(message) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "what"),
+    [
+        ("HikariPool-1 - Connection is not available, request timed out after 30000ms (total=0, active=0)", "timeout"),
+        (
+            "HikariPool-1 - Connection is not available, request timed out after 30000ms.\n"
+            "Caused by: java.net.ConnectException: Connection refused",
+            "refused",
+        ),
+        ("HTTPConnectionPool(host='api.stripe.com', port=443): Read timed out. (read timeout=3)", "timeout"),
+        ("timed out waiting for connection to payments in pool-3-thread-1", "timeout"),
+    ],
+)
+def test_a_pool_that_says_why_it_is_empty_is_heard(message: str, what: str) -> None:
+    assert kind(message) == what
+
+
 labels = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]", fullmatch=True)
 hosts = (
     st.lists(labels, min_size=2, max_size=4)

@@ -147,6 +147,22 @@ def test_a_quota_keeps_a_controller_from_making_pods(request_: Any, onset: Any) 
     assert one.details["pods"] is None
 
 
+def test_what_the_node_controller_says_of_pods_is_told_with_their_node(request_: Any, onset: Any) -> None:
+    workloads = [pod(request_, "c-1"), pod(request_, "c-2", node="node-b")]
+    of_pods = [event(onset + MINUTE, "NodeNotReady", f"Pod/c-{n}", "Node is not ready") for n in (1, 3)]
+    of_node = event(
+        request_.incident.end - MINUTE, "NodeNotReady", "Node/node-a", "Node node-a status is now: NotReady"
+    )
+    answer = found(request_, workloads=workloads, events=[*of_pods, of_node])
+    assert set(answer) == {"", "NodeNotReady"}
+    one = answer["NodeNotReady"]
+    assert (one.details["objects"], one.details["instances"], one.details["pods"]) == (1, ["node-a"], 1)
+    # Who may not read the events of nodes is told of the pods.
+    alone = found(request_, workloads=workloads, events=of_pods)["NodeNotReady"]
+    assert (alone.details["objects"], alone.details["instances"]) == (2, ["c-1", "c-3"])
+    assert "2 replicas (2 run now) are on a node that isn't ready" in alone.headline
+
+
 def test_a_node_in_trouble_says_how_many_replicas_it_carries(request_: Any, onset: Any) -> None:
     workloads = [pod(request_, "c-1"), pod(request_, "c-2"), pod(request_, "c-3", node="node-b")]
     bad = [event(onset, "NotReady", "Node/node-a", "Kubelet stopped posting node status.")]

@@ -24,7 +24,7 @@ from markdown_it import MarkdownIt
 from rich.console import Console
 
 from gather_diagnostics import Coverage, Evidence, Finding, Gap, Support
-from gather_diagnostics.document import brief, clock, render, view
+from gather_diagnostics.document import brief, clock, impact, render, view
 from gather_diagnostics.document.chart import draw
 from gather_diagnostics.document.escaping import (
     cut,
@@ -356,8 +356,8 @@ def test_a_slope_within_the_baseline_is_not_called_worse() -> None:
     evidence = sample.healthy()
     rising = {"trend": "rising", "trend_words": "getting worse over the last 15 minutes"}
     found = tuple(replace(f, details={**f.details, **rising}) if f.id == "error_rate" else f for f in evidence.findings)
-    assert brief.trend(view(replace(evidence, findings=found))) == "Failing requests stay within their baseline."
-    assert "getting worse" in brief.trend(view(sample.incident()))
+    assert impact.trend(view(replace(evidence, findings=found))) == "Failing requests stay within their baseline."
+    assert "getting worse" in impact.trend(view(sample.incident()))
 
 
 def test_where_none_stands_out_the_likeliest_are_still_named() -> None:
@@ -706,7 +706,7 @@ def test_summary_drops_nothing_however_full(name: str) -> None:
     wordy = tuple(replace(f, headline=f.headline + " and more" * 40) for f in evidence.findings)
     text = screen(view(replace(evidence, findings=wordy)), 60)
     assert len(text.splitlines()) <= 23
-    for label in ("Demo", "Partial", "Read", "Broken", "Since", "How bad", "Trend", "Suspect", "Not seen", "Bundle"):
+    for label in ("Demo", "Partial", "Read", "Broken", "Since", "How bad", "Suspect", "Not seen", "Bundle"):
         assert re.search(f"^{label} ", text, re.M), label
 
 
