@@ -9,6 +9,7 @@ from typing import Any
 
 from collectors.cloudwatch import links, names
 from collectors.cloudwatch.api import Api
+from collectors.cloudwatch.catalogue import SHARED
 from collectors.cloudwatch.resources import Resource
 from collectors.cloudwatch.troubles import CallError, cut, gap, truncated
 from gather_diagnostics import Gap, Request, Rows, Window
@@ -77,7 +78,7 @@ def related(alarm: Alarm, service: str, values: set[str]) -> bool:
         return True
     watched = [alarm, *(q.get("MetricStat", {}).get("Metric", {}) for q in alarm.get("Metrics") or ())]
     given = [d for metric in watched for d in metric.get("Dimensions") or ()]
-    own = {str(d.get("Value")) for d in given if d.get("Name") not in ("ClusterName", "Stage", "Method", "Operation")}
+    own = {str(d.get("Value")) for d in given if d.get("Name") not in SHARED}
     return bool(own & values) or names.best(service, own) is not None
 
 

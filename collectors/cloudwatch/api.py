@@ -27,6 +27,9 @@ ANSWER_SECONDS = 15.0
 ATTEMPTS = 3
 """How often a call is tried where AWS throttles or stumbles."""
 
+_MAKING = threading.Lock()
+"""Clients are thread-safe, making them is not: all of a collection share one session of botocore's."""
+
 Answer = Mapping[str, Any]
 
 
@@ -52,16 +55,20 @@ class Api:
 
     def __init__(self, core: botocore.session.Session, region: str, seconds: float, endpoint_url: str = "") -> None:
         self.region = region
+        self._core = core
+        self._seconds = seconds
         self._session = boto3.Session(botocore_session=core, region_name=region)
         self._config = client_config(seconds)
         self._answer_seconds = answer_seconds(seconds)
         self._endpoint = endpoint_url or None
         self._deadline = time.monotonic() + seconds
         self._clients: dict[str, Any] = {}
-        # Sessions are not thread-safe, clients are.
-        self._lock = threading.Lock()
         self.skew: float | None = None
         """AWS's clock minus ours, in seconds, by its first answer."""
+
+    def within(self, share: float) -> Api:
+        """The same region with so much of the time, counted from now: for what may not hold up the rest."""
+        return Api(self._core, self.region, self._seconds * share, self._endpoint or "")
 
     @property
     def left(self) -> float:
@@ -108,7 +115,7 @@ class Api:
             raise CallError(action, self.region, error) from error
 
     def _client(self, service: str) -> Any:
-        with self._lock:
+        with _MAKING:
             if service not in self._clients:
                 self._clients[service] = self._made(service)
             return self._clients[service]

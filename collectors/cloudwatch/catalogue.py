@@ -47,6 +47,8 @@ class Family:
     measures: tuple[Measure, ...]
     resource: str
     """The dimension that names the resource."""
+    arn: str
+    """Its ARN after the partition; the groups are dimensions. Of a REST API it is the id, not the name."""
     serves: int = 0
     """Not 0: it takes the service's requests, and the lowest number found speaks for the whole service."""
     endpoint: tuple[str, ...] = ()
@@ -55,6 +57,15 @@ class Family:
     """The dimension that names a version."""
     called: str = ""
     """What the service calls it, for resources it depends on: rows become an edge to '<called>/<resource>'."""
+
+
+SHARED = ("ClusterName", "Stage", "Method", "Operation")
+"""Dimensions whose values are nobody's own."""
+
+
+def parts(value: str) -> tuple[str, ...]:
+    """What a dimension's value may be called: 'app/checkout/50dc6c495c0c9188' is 'checkout' too."""
+    return (value, *value.split("/")[1:2])
 
 
 def _latency(name: str, scale: float = 1.0, stats: tuple[str, ...] = PERCENTILES) -> tuple[Measure, ...]:
@@ -76,6 +87,14 @@ _SERVICE_LOAD = (
     Measure("MemoryUtilization", "Maximum", "memory", "percent"),
 )
 
+_DATABASE_LOAD = (
+    Measure("CPUUtilization", "Average", "cpu", "percent"),
+    Measure("DatabaseConnections", "Maximum", "connections", "count"),
+    Measure("ReadLatency", "Average", "read_latency", "s"),
+    Measure("WriteLatency", "Average", "write_latency", "s"),
+)
+REST_API = "REST API"
+
 FAMILIES = (
     Family(
         "load balancer",
@@ -91,10 +110,12 @@ FAMILIES = (
             _rate("RejectedConnectionCount", "rejected_connections"),
         ),
         "LoadBalancer",
+        r"elasticloadbalancing:[^:]*:[^:]*:"
+        r"(?:loadbalancer/(?P<LoadBalancer>app/[^/]+/[^/]+)|(?P<TargetGroup>targetgroup/[^/]+/[^/]+))",
         serves=1,
     ),
     Family(
-        "REST API",
+        REST_API,
         "AWS/ApiGateway",
         "Latency",
         (("ApiName",), ("ApiName", "Method", "Resource", "Stage")),
@@ -104,6 +125,7 @@ FAMILIES = (
             _failing("5XXError", "Count"),
         ),
         "ApiName",
+        r"apigateway:[^:]*:[^:]*:/restapis/(?P<ApiName>[^/]+)",
         serves=2,
         endpoint=("Method", "Resource"),
     ),
@@ -118,6 +140,7 @@ FAMILIES = (
             _failing("5xx", "Count"),
         ),
         "ApiId",
+        r"apigateway:[^:]*:[^:]*:/apis/(?P<ApiId>[^/]+)",
         serves=2,
         endpoint=("Method", "Resource"),
     ),
@@ -134,23 +157,38 @@ FAMILIES = (
             Measure("ConcurrentExecutions", "Maximum", "concurrency", "count"),
         ),
         "FunctionName",
+        r"lambda:[^:]*:[^:]*:function:(?P<FunctionName>[^:/]+)",
         serves=3,
         version="Resource",
     ),
-    Family("ECS service", "AWS/ECS", "CPUUtilization", (("ClusterName", "ServiceName"),), _SERVICE_LOAD, "ServiceName"),
+    Family(
+        "ECS service",
+        "AWS/ECS",
+        "CPUUtilization",
+        (("ClusterName", "ServiceName"),),
+        _SERVICE_LOAD,
+        "ServiceName",
+        # ARNs of before 2018 lack the cluster.
+        r"ecs:[^:]*:[^:]*:service/(?:(?P<ClusterName>[^/]+)/)?(?P<ServiceName>[^/]+)",
+    ),
     Family(
         "database",
         "AWS/RDS",
         "CPUUtilization",
         (("DBInstanceIdentifier",),),
-        (
-            Measure("CPUUtilization", "Average", "cpu", "percent"),
-            Measure("DatabaseConnections", "Maximum", "connections", "count"),
-            Measure("FreeStorageSpace", "Minimum", "free_storage", "bytes"),
-            Measure("ReadLatency", "Average", "read_latency", "s"),
-            Measure("WriteLatency", "Average", "write_latency", "s"),
-        ),
+        (*_DATABASE_LOAD, Measure("FreeStorageSpace", "Minimum", "free_storage", "bytes")),
         "DBInstanceIdentifier",
+        r"rds:[^:]*:[^:]*:db:(?P<DBInstanceIdentifier>[^:]+)",
+        called="rds",
+    ),
+    Family(
+        "database cluster",
+        "AWS/RDS",
+        "CPUUtilization",
+        (("DBClusterIdentifier",),),
+        _DATABASE_LOAD,
+        "DBClusterIdentifier",
+        r"rds:[^:]*:[^:]*:cluster:(?P<DBClusterIdentifier>[^:]+)",
         called="rds",
     ),
     Family(
@@ -163,6 +201,7 @@ FAMILIES = (
             Measure("ApproximateAgeOfOldestMessage", "Maximum", "queue_age", "s"),
         ),
         "QueueName",
+        r"sqs:[^:]*:[^:]*:(?P<QueueName>[^:/]+)",
         called="sqs",
     ),
     Family(
@@ -176,6 +215,7 @@ FAMILIES = (
             _rate("SystemErrors", "errors"),
         ),
         "TableName",
+        r"dynamodb:[^:]*:[^:]*:table/(?P<TableName>[^/]+)",
         endpoint=("Operation",),
         called="dynamodb",
     ),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from collectors.cloudwatch import links, names
@@ -17,14 +18,18 @@ MOST_DEFINITIONS = 8
 BATCH = 10
 """Of DescribeServices: AWS's limit."""
 
+_HOME = re.compile(r":service/([^/]+)/")
+"""The cluster in a service's ARN; in those of before 2018 it is not."""
+
 Items = Iterator[Rows | Gap]
 
 
-def read(api: Api, request: Request) -> Items:
-    """Deployments in the change window, and what ECS says about the service in it."""
+def read(api: Api, request: Request, known: Collection[str] = ()) -> Items:
+    """Deployments in the change window, and what ECS says about the service in it; `known`: ARNs of services that are
+    the service's, whatever they are called."""
     wanted = f"ECS deployments of {request.service}"
     try:
-        for cluster, arns in (yield from _found(api, request)).items():
+        for cluster, arns in (yield from _found(api, request, known)).items():
             for first in range(0, len(arns), BATCH):
                 part = arns[first : first + BATCH]
                 answer = api.call("ecs", "describe_services", cluster=cluster, services=part)
@@ -34,15 +39,17 @@ def read(api: Api, request: Request) -> Items:
         yield gap(error, wanted)
 
 
-def _found(api: Api, request: Request) -> Any:
-    """Yields gaps; returns cluster ARN to the ARNs of services named like ours. Raises CallError."""
+def _found(api: Api, request: Request, known: Collection[str]) -> Any:
+    """Yields gaps; returns cluster ARN to the ARNs of services that are ours. Raises CallError."""
     clusters = [c for page in api.pages("ecs", "list_clusters") for c in page.get("clusterArns") or ()]
-    clusters.sort(key=lambda c: (names.rank(request.service, _short(c)) is None, c))
+    homes = {m[1] for arn in known if (m := _HOME.search(arn))}
+    clusters.sort(key=lambda c: (_short(c) not in homes, names.rank(request.service, _short(c)) is None, c))
     found: dict[str, list[str]] = {}
     for cluster in clusters[:MOST_CLUSTERS]:
         pages = api.pages("ecs", "list_services", cluster=cluster)
         arns = [a for page in pages for a in page.get("serviceArns") or ()]
-        ranked = sorted((r, a) for a in arns if (r := names.rank(request.service, _short(a))) is not None)
+        own = {_short(a) for a in arns if a in known}
+        ranked = sorted((r, a) for a in arns if (r := names.belonging(request.service, _short(a), own)) is not None)
         if ranked:
             found[cluster] = [a for _, a in ranked[:MOST_SERVICES]]
     if len(clusters) > MOST_CLUSTERS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +19,11 @@ MOST_FUNCTIONS = 10
 Items = Iterator[Rows | Gap]
 
 
-def read(api: Api, request: Request) -> Items:
-    """Versions published and code or configuration updated in the change window."""
+def read(api: Api, request: Request, known: Collection[str] = ()) -> Items:
+    """Versions published and code or configuration updated in the change window; `known`: names of functions that are
+    the service's, whatever they are called."""
     try:
-        functions = yield from _found(api, request)
+        functions = yield from _found(api, request, known)
     except CallError as error:
         yield gap(error, f"Lambda functions of {request.service}")
         return
@@ -42,13 +43,13 @@ def read(api: Api, request: Request) -> Items:
                 return
 
 
-def _found(api: Api, request: Request) -> Any:
-    """Yields gaps; returns names of functions like the service's, the best fitting first. Raises CallError."""
+def _found(api: Api, request: Request, known: Collection[str]) -> Any:
+    """Yields gaps; returns names of the service's functions, the best fitting first. Raises CallError."""
     ranked: list[tuple[int, str]] = []
     wanted = f"all Lambda functions of {request.service}"
     for number, page in enumerate(api.pages("lambda", "list_functions"), 1):
         listed = [str(f.get("FunctionName", "")) for f in page.get("Functions") or ()]
-        ranked += [(r, n) for n in listed if (r := names.rank(request.service, n)) is not None]
+        ranked += [(r, n) for n in listed if (r := names.belonging(request.service, n, known)) is not None]
         if number == MOST_PAGES:
             why = f"{api.region} has more than {MOST_PAGES * 50:,} functions; the rest was not looked through"
             yield truncated(wanted, why, "narrow it down with sources.cloudwatch.regions")

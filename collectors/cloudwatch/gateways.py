@@ -6,11 +6,11 @@ those of WebSocket APIs, /aws/apigateway/<id>/<stage>, have to be named in sourc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from collectors.cloudwatch import names
-from collectors.cloudwatch.api import Api
+from collectors.cloudwatch.api import Answer, Api
 from collectors.cloudwatch.troubles import CallError, gap, truncated
 from gather_diagnostics import Gap
 
@@ -25,7 +25,7 @@ def find(api: Api, service: str) -> Iterator[str | Gap]:
     wanted = f"REST APIs of {service}"
     found: list[tuple[int, str]] = []
     try:
-        for number, page in enumerate(api.pages("apigateway", "get_rest_apis", PaginationConfig={"PageSize": 500}), 1):
+        for number, page in enumerate(_pages(api), 1):
             found += ranked(page.get("items") or (), service)
             if number == MOST_PAGES:
                 why = f"{api.region} has more than {MOST_PAGES * 500:,} REST APIs; the rest was not looked through"
@@ -34,6 +34,20 @@ def find(api: Api, service: str) -> Iterator[str | Gap]:
     except CallError as error:
         yield gap(error, wanted)
     yield from (GROUPS.format(id=id_) for _, id_ in sorted(found)[:MOST_APIS])
+
+
+def named(api: Api, ids: Collection[str]) -> dict[str, str]:
+    """Id to name of some REST APIs. Raises CallError."""
+    told: dict[str, str] = {}
+    for number, page in enumerate(_pages(api), 1):
+        told |= {str(one.get("id")): str(one.get("name", "")) for one in page.get("items") or ()}
+        if number == MOST_PAGES or told.keys() >= set(ids):
+            break
+    return {id_: name for id_, name in told.items() if id_ in ids and name}
+
+
+def _pages(api: Api) -> Iterator[Answer]:
+    return api.pages("apigateway", "get_rest_apis", PaginationConfig={"PageSize": 500})
 
 
 def ranked(listed: Iterable[Mapping[str, Any]], service: str) -> Iterator[tuple[int, str]]:

@@ -37,10 +37,17 @@ def patterns(settings: CloudWatchSettings, service: str) -> list[str]:
     return [p.replace("{service}", quoted) for p in dict.fromkeys(settings.log_groups or USUAL_GROUPS)]
 
 
-def find(api: Api, settings: CloudWatchSettings, request: Request) -> Iterator[Group | Gap]:
-    """Groups that match, in the order of the patterns; gaps for configured ones that match none."""
+def find(api: Api, settings: CloudWatchSettings, request: Request, others: Iterable[str] = ()) -> Iterator[Group | Gap]:
+    """Groups that match, in the order of the patterns; gaps for configured ones that match none.
+
+    `others`: globs of groups that are the service's, whatever they are called; looked for where none are configured.
+    """
     globs = patterns(settings, request.service)
+    unread = 0
     if not settings.log_groups:
+        more = list(others)
+        unread = max(0, len(more) - MOST_GROUPS)
+        globs += more[:MOST_GROUPS]
         for item in gateways.find(api, request.service):
             if isinstance(item, Gap):
                 yield item
@@ -63,8 +70,8 @@ def find(api: Api, settings: CloudWatchSettings, request: Request) -> Iterator[G
             )
             yield Gap(NAME, f"log group {glob}", "not_found", f"no log group in {api.region} matches {glob}", mend)
     yield from list(found.values())[:MOST_GROUPS]
-    if len(found) > MOST_GROUPS:
-        why = f"{len(found):,} log groups match; {MOST_GROUPS} were read"
+    if len(found) + unread > MOST_GROUPS:
+        why = f"{len(found) + unread:,} log groups match; {min(len(found), MOST_GROUPS)} were read"
         yield truncated(f"all log groups of {request.service}", why, "name the groups in sources.cloudwatch.log_groups")
 
 

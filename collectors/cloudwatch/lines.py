@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,17 +27,16 @@ PAGE = 10_000
 Items = Iterator[Rows | Gap]
 
 
-def read(api: Api, settings: CloudWatchSettings, request: Request) -> Items:
-    """What error lines there are (Logs Insights), then the lines of every group."""
+def read(api: Api, settings: CloudWatchSettings, request: Request, meter: Meter, others: Iterable[str]) -> Items:
+    """What error lines there are (Logs Insights), then the lines of every group; `others` as `groups.find` has it."""
     found: list[Group] = []
-    for item in groups.find(api, settings, request):
+    for item in groups.find(api, settings, request, others):
         if isinstance(item, Gap):
             yield item
         else:
             found.append(item)
     if not found:
         return
-    meter = Meter(settings.max_scan_bytes)
     counts = (yield from _overview(api, request, found, meter)) if settings.insights else None
     counted = [_of(group, counts) for group in found]
     sizes = [None if c is None else sum(one.lines for one in c) for c in counted]

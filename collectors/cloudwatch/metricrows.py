@@ -141,4 +141,4 @@ def custom(metric: CustomMetric, service: str) -> Resource:
         for s in metric.stats
     )
     namespace = metric.namespace.replace("{service}", service)
-    return Resource(Family(CUSTOM, namespace, name, (), measures, ""), dimensions, 0)
+    return Resource(Family(CUSTOM, namespace, name, (), measures, "", ""), dimensions, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -26,6 +26,14 @@ def rank(service: str, name: str) -> int | None:
     if len(given) == len(wanted):
         return 1
     return 2 if places[0] == 0 else 3
+
+
+def belonging(service: str, name: str, known: Collection[str]) -> int | None:
+    """`rank`, and 1 for a name that is known to be the service's, whatever it says."""
+    told = rank(service, name)
+    if name in known:
+        return 1 if told is None else min(told, 1)
+    return told
 
 
 def best(service: str, names: Iterable[str]) -> int | None:

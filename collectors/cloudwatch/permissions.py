@@ -39,6 +39,12 @@ PERMISSIONS = {
     for p in (
         Permission("sts:GetCallerIdentity", "*", "tell that the credentials work; AWS never refuses it"),
         Permission("cloudwatch:ListMetrics", "*", "find the service's load balancers, functions, queues, ..."),
+        Permission(
+            "resourcegroupstaggingapi:GetResources",
+            "*",
+            "find the service's resources by their tags",
+            iam="tag:GetResources",
+        ),
         Permission("cloudwatch:GetMetricData", "*", "latency, error rate, load, saturation"),
         Permission("cloudwatch:DescribeAlarms", "*", "alarms of the service"),
         Permission("cloudwatch:DescribeAlarmHistory", "*", "when those alarms went off"),

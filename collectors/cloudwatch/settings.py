@@ -31,6 +31,19 @@ USUAL_GROUPS = (
 )
 """Names that log groups of a service usually have."""
 
+USUAL_TAGS = (
+    "app.kubernetes.io/name",
+    "service",
+    "Service",
+    "app",
+    "App",
+    "application",
+    "Application",
+    "Name",
+    "aws:cloudformation:stack-name",
+)
+"""Keys of tags that usually bear a service's name."""
+
 
 class CustomMetric(BaseModel):
     """A metric that the service itself, or an agent, puts into CloudWatch."""
@@ -73,7 +86,12 @@ class CloudWatchSettings(BaseModel):
     dimensions: dict[str, str] = Field(
         default_factory=dict,
         description="dimensions that select the service, e.g. {LoadBalancer: app/shop/50dc6c495c0c9188};"
-        " empty: resources with the service's name in theirs",
+        " empty: resources with the service's name in theirs or in a tag",
+    )
+    tag_keys: list[str] = Field(
+        default_factory=lambda: list(USUAL_TAGS),
+        max_length=20,
+        description="keys of tags whose value is the service's name; [] looks for no tags",
     )
     metrics: list[CustomMetric] = Field(default_factory=list, description="custom metrics")
     period_seconds: int = Field(

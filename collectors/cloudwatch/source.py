@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from botocore.session import Session
 
-from collectors.cloudwatch import credentials, groups, permissions, reading
+from collectors.cloudwatch import costs, credentials, groups, permissions, reading
 from collectors.cloudwatch.api import Api
 from collectors.cloudwatch.clock import clock, on_clock
+from collectors.cloudwatch.insights import Meter
 from collectors.cloudwatch.settings import NAME, CloudWatchSettings
 from collectors.cloudwatch.side_by_side import Job
 from collectors.cloudwatch.troubles import CallError, gap
@@ -58,15 +59,13 @@ class CloudWatch:
             return
         service = request.service
         globs = groups.patterns(self.settings, service)
-        logs = ", ".join(globs if self.settings.log_groups else [*globs, "execution logs of REST APIs named like it"])
-        guard = (
-            f"counted by Logs Insights up to {self.settings.max_scan_bytes:,} bytes" if self.settings.insights else ""
-        )
-        bounds = "; ".join(w for w in (guard, f"at most {self.settings.max_log_events:,} lines") if w)
+        logs = ", ".join(globs if self.settings.log_groups else [*globs, *self._unnamed()])
+        lines = f"at most {self.settings.max_log_events:,} lines; {costs.told(self.settings)}"
         for region in account.regions:
             where = self._where(region)
-            yield Target(f"metrics and alarms of {service}", f"{where} CloudWatch", account.because)
-            yield Target(f"log lines of {service} ({bounds})", f"{where} Logs: {logs}", account.because)
+            named = f"resources named like it{self._tags()}"
+            yield Target(f"metrics and alarms of {service}", f"{where} CloudWatch: {named}", account.because)
+            yield Target(f"log lines of {service} ({lines})", f"{where} Logs: {logs}", account.because)
             changers = "CodeDeploy, ECS, Lambda, CloudTrail, CloudFormation, RDS"
             yield Target(f"changes of {service}", f"{where} {changers}", account.because)
 
@@ -84,9 +83,10 @@ class CloudWatch:
     def collect(self, request: Request) -> Iterator[Rows | Gap | Skew]:
         """Every region and service side by side; what fails is told, the others go on."""
         todo: list[Job[Rows | Gap]] = []
+        meter = Meter(self.settings.max_scan_bytes)
         for item in self._apis(request):
             if isinstance(item, Api):
-                todo += reading.jobs(item, self.settings, on_clock(request, item.skew))
+                todo += reading.jobs(item, self.settings, on_clock(request, item.skew), meter)
             else:
                 yield item
         yield from reading.read(todo, request.source_seconds * PATIENCE)
@@ -127,6 +127,17 @@ class CloudWatch:
                 if self.settings.endpoint_url or os.environ.get("AWS_ENDPOINT_URL"):
                     continue
             yield api
+
+    def _tags(self) -> str:
+        """'' where no tags are looked for."""
+        keys = ", ".join(self.settings.tag_keys)
+        return f" or with its name in a tag ({keys}; where tag:GetResources is allowed)" if keys else ""
+
+    def _unnamed(self) -> Iterator[str]:
+        """Log groups that are not found by their own names."""
+        yield "execution logs of its REST APIs"
+        if self.settings.tag_keys:
+            yield "logs of what is tagged with its name"
 
     def _where(self, region: str) -> str:
         host = urlsplit(self.settings.endpoint_url).netloc

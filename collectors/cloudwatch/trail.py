@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -52,22 +52,28 @@ TELLING = frozenset(
 Event = Mapping[str, Any]
 
 
-def read(api: Api, request: Request) -> Iterator[Rows | Gap]:
-    """First the events that AWS itself files under the service's name, then all writes as far as time allows."""
+def read(api: Api, request: Request, known: Collection[str] = ()) -> Iterator[Rows | Gap]:
+    """First the events that AWS itself files under the service's name, then all writes as far as time allows; `known`:
+    names of resources that are the service's, whatever they are called."""
     seen: set[str] = set()
     named = [{"AttributeKey": "ResourceName", "AttributeValue": request.service}]
     written = [{"AttributeKey": "ReadOnly", "AttributeValue": "false"}]
     wanted = f"CloudTrail's write events on {request.service}"
     for attributes, most in ((named, NAMED_PAGES), (written, MOST_PAGES)):
         try:
-            yield from _pages(api, request, attributes, most, seen)
+            yield from _pages(api, request, attributes, most, seen, known)
         except CallError as error:
             yield gap(error, wanted)
             return
 
 
 def _pages(
-    api: Api, request: Request, attributes: Sequence[Mapping[str, str]], most: int, seen: set[str]
+    api: Api,
+    request: Request,
+    attributes: Sequence[Mapping[str, str]],
+    most: int,
+    seen: set[str],
+    known: Collection[str],
 ) -> Iterator[Rows | Gap]:
     """Rows page by page; a gap where there would be more pages. Raises CallError."""
     window = request.changes
@@ -82,7 +88,7 @@ def _pages(
     for number, page in enumerate(pages, 1):
         events = [e for e in page.get("Events") or () if str(e.get("EventId")) not in seen]
         seen.update(str(e.get("EventId")) for e in events)
-        if rows := list(shaped(events, request.service, api.region, window)):
+        if rows := list(shaped(events, request.service, api.region, window, known)):
             yield Rows("changes", rows)
         if number == most and page.get("NextToken"):
             oldest = min((t for e in events if (t := when(e.get("EventTime")))), default=window.start)
@@ -93,7 +99,9 @@ def _pages(
         api.pause(PAUSE_SECONDS)
 
 
-def shaped(events: Sequence[Event], service: str, region: str, window: Window) -> Iterator[dict[str, Any]]:
+def shaped(
+    events: Sequence[Event], service: str, region: str, window: Window, known: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Rows of the events that changed something of the service's. Pure."""
     for event in events:
         name, time = str(event.get("EventName", "")), when(event.get("EventTime"))
@@ -101,7 +109,7 @@ def shaped(events: Sequence[Event], service: str, region: str, window: Window) -
             continue
         record = _record(event)
         touched = resources(event, record)
-        if record.get("readOnly") is not True and not record.get("errorCode") and concerns(service, touched):
+        if record.get("readOnly") is not True and not record.get("errorCode") and concerns(service, touched, known):
             yield _row(event, record, touched, time, service, region)
 
 
@@ -140,9 +148,10 @@ def kind(name: str) -> str:
     return next((k for k, pattern in KINDS if re.search(pattern, name)), "infra")
 
 
-def concerns(service: str, touched: Sequence[str]) -> bool:
+def concerns(service: str, touched: Sequence[str], known: Collection[str] = ()) -> bool:
     """Whether one of the names is the service's; of an ARN and a path every part counts for itself."""
-    return any(names.rank(service, part) is not None for name in touched for part in re.split(r"[:/]", name))
+    parts = [part for name in touched for part in re.split(r"[:/]", name)]
+    return any(names.belonging(service, part, known) is not None for part in parts)
 
 
 def resources(event: Event, record: Mapping[str, Any]) -> list[str]:

@@ -105,9 +105,14 @@ class CallError(Exception):
         return cut(str(_part(self.error, "Error").get("Message", "")))
 
     @property
+    def refused(self) -> bool:
+        """The credentials are good, and not allowed to do this."""
+        return self.code in REFUSED
+
+    @property
     def useless(self) -> bool:
         """The same action will not fare better with other parameters."""
-        return self.hopeless or self.code in REFUSED
+        return self.hopeless or self.refused
 
 
 def gap(error: CallError, wanted: str, resource: str = "") -> Gap:

@@ -114,6 +114,7 @@ def test_one_run_reads_both_changes_nothing_and_misses_nothing(
     assert writes == [], "Kubernetes takes reads and 'may I?' alone"
     operations = {call.operation for call in cloud.calls()}
     assert len(operations) > 8
+    assert "GetResources" in operations, "tags are looked for too"
     assert [o for o in operations if not READS.fullmatch(o) and o not in NAMED_EXCEPTIONS] == []
 
 

@@ -209,3 +209,18 @@ def test_execution_logs_of_a_rest_api_are_found_by_its_name_or_tag(server: AwsSe
     _, gaps = collect(make_request())
     (gap,) = [g for g in gaps if g.wanted == "REST APIs of checkout"]
     assert '"Action": "apigateway:GET"' in gap.mend
+
+
+def test_what_may_be_scanned_is_for_all_regions_together(
+    server: AwsServer, make_request: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meters: list[insights.Meter] = []
+
+    def read(api: Any, settings: Any, request: Any, meter: insights.Meter, others: Any) -> Any:
+        meters.append(meter)
+        return iter(())
+
+    monkeypatch.setattr(lines, "read", read)
+    collect(make_request(), regions=[server.region, "us-east-1"], max_scan_bytes=7)
+    assert [m.limit for m in meters] == [7, 7]
+    assert meters[0] is meters[1]

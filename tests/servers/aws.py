@@ -166,6 +166,10 @@ class AwsServer:
         keys = {"database": database, "message": message, "categories": list(categories), "kind": kind}
         self._tell("put_database_event", region=self.region, time=time, **keys)
 
+    def put_tagged(self, arn: str, tags: Mapping[str, str]) -> None:
+        """A resource that GetResources tells of, before those made in services; nothing else knows it."""
+        self._tell("put_tagged", region=self.region, arn=arn, tags=dict(tags))
+
     def set_deployment(
         self,
         deployment: str,

@@ -22,7 +22,7 @@ from servers.awsextra.state import AFTER, ANSWERS, CLOCK, HELPERS, RESHAPES, Sta
 from servers.awsextra.wire import Answer, AwsError, Call, Environ, read, refuse, understood, write
 from werkzeug.serving import make_server
 
-EXTENSIONS = ("metrics", "alarms", "trail", "logs", "insights", "deploys", "databases", "stacks", "policy")
+EXTENSIONS = ("metrics", "alarms", "trail", "logs", "insights", "deploys", "databases", "stacks", "tags", "policy")
 """Modules that register answers and helpers when they are imported."""
 
 

@@ -70,6 +70,8 @@ class State:
     decision_otherwise: str = "allowed"
     deployments: list[dict[str, Any]] = field(default_factory=list)
     """ECS service deployments, oldest first."""
+    tagged: list[dict[str, Any]] = field(default_factory=list)
+    """Resources of the tagging API that no service of moto's holds."""
     pages: dict[str, Any] = field(default_factory=dict)
     """Tokens handed out, and what each continues."""
 
