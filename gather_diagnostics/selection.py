@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.model import Finding, Request, Support, Window
+from gather_diagnostics.tables import decoded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,14 @@ def seconds(times: Any) -> Any:
 def of_service(frame: pd.DataFrame, service: str) -> pd.DataFrame:
     """Rows of the service, and those that do not say whose they are."""
     return frame[frame["service"].isna() | (frame["service"] == service)]
+
+
+def is_history(changes: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows of `changes` lie before the change window and tell only who last changed what: no candidates."""
+    import pandas as pd
+
+    told = (isinstance(d, dict) and d.get("before_window") is True for d in decoded(changes, "details"))
+    return pd.Series(told, changes.index, dtype=bool)
 
 
 def line_counts(rows: pd.DataFrame) -> Any:

@@ -44,7 +44,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("author", "text", "who"),
         Column("summary", "text", "what, in one line", required=True),
         Column("finished", "time", "when it was done; null while unknown or under way"),
-        Column("details", "json", "files [{path, added, deleted}], commits [sha], image, trailers, body, ..."),
+        Column("details", "json", "files [{path, added, deleted}], commits [sha], before_window (no candidate), ..."),
     ),
     "logs": (
         *_EVERY,

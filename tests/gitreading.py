@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ class Result:
     rows: list[dict[str, Any]]
     raws: dict[str, str]
     gaps: list[Gap]
+    older: list[dict[str, Any]] = field(default_factory=list)
+    """Rows from before the change window, which are not in `rows`."""
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [r for r in self.rows if r["kind"] == kind]
@@ -47,13 +49,14 @@ def read(request: Request, folder: Path | str, **settings: Any) -> Result:
             case Rows(table, rows):
                 assert isinstance(rows, list)
                 to_batch(table, "git", rows)
-                result.rows += rows
+                for row in rows:
+                    (result.older if row["details"].get("before_window") else result.rows).append(row)
             case Raw(name, text):
                 assert name not in result.raws
                 result.raws[name] = text
             case Gap():
                 result.gaps.append(item)
-    for row in result.rows:
+    for row in result.rows:  # older ones say where to read their patch
         assert row["ref"].removeprefix("raw/git/") in result.raws, "every row leads to its raw record"
     return result
 

@@ -8,9 +8,12 @@ Findings: one 'stack_frames:<key>' per group, new and risen ones first, then the
 'stack_frames' where none is new or risen, or where some were not read. Details of the former: exception, language,
 frame ({path, line, function} of the latest trace, or null where all frames are libraries'), frames (own frames,
 innermost first, at most 5), message (template), count, baseline_count, state (new, risen, usual, unknown), first (ISO
-8601, UTC), file (the repository's path, or null), changes (ids of the changes in the change window that touch the file,
-newest first), lines_hit and functions_hit (those of them that touch the line, give or take 3, and the function). Of the
-latter: traces, groups, unread (rows that look like traces and were too many different ones).
+8601, UTC), file (the repository's path, or null), changes (ids of the changes that landed or were deployed in the
+change window and touch the file, newest first), lines_hit and functions_hit (those of them that touch the line, give or
+take 3, and the function), last_touched ({id, author, time, summary, in_window, on} of the newest commit before the
+first trace that touches the line, else the function, else the file, as `on` says; null where none that was read does),
+history_since (ISO 8601, UTC: how far back commits were read; null where only those of the window were). Of the latter:
+traces, groups, unread (rows that look like traces and were too many different ones).
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analyzers.stack_frames.candidates import Found, find
+from analyzers.stack_frames.last import blame, last_touch
 from analyzers.stack_frames.model import Frame, Trace
 from analyzers.stack_frames.own import own_frames, root
 from analyzers.stack_frames.repository import Repository, Touch
@@ -107,16 +111,20 @@ def _finding(request: Request, group: Group, repository: Repository | None) -> F
     often, own, cause = group.how_often, own_frames(group.latest), root(group.latest)
     top = own[0] if own else None
     message = templates(pd.Series([cause.message], dtype="str")).iloc[0]
-    touches = repository.touches(top) if repository and top else ()
+    every = repository.touches(top) if repository and top else ()
+    touches = [t for t in every if t.in_window]
+    last = last_touch(every, top, often.first) if top else None
+    history = repository.history if repository else None
     name = cause.exception or "Error"
     now = within(group.rows, request.incident)
+    said = blame(touches, last, history, top, often.first) if top and often.stands_out else ""
     supports = [support("logs", now.index, len(now))]
-    if touches:
-        supports.append(support("changes", [t.row for t in touches], len(touches)))
+    if rows := list(dict.fromkeys([*([last.touch.row] if last else []), *(t.row for t in touches)])):
+        supports.append(support("changes", rows, len(rows)))
     return Finding(
         f"stack_frames:{_slug(group.key)}",
         "stack_frames",
-        f"{name}{f' “{message[:120]}”' if message else ''} {_place(top)}: {often.words()}.{_told(touches, top, often)}",
+        f"{name}{f' “{message[:120]}”' if message else ''} {_place(top)}: {often.words()}.{said}",
         _confidence(often),
         _severity(often, touches),
         time=often.first,
@@ -131,10 +139,12 @@ def _finding(request: Request, group: Group, repository: Repository | None) -> F
             "baseline_count": often.baseline_count,
             "state": often.state,
             "first": often.first.isoformat(),
-            "file": touches[0].path if touches else None,
+            "file": every[0].path if every else None,
             "changes": _ids(touches),
             "lines_hit": _ids([t for t in touches if top and t.hits_line(top)]),
             "functions_hit": _ids([t for t in touches if top and t.hits_function(top)]),
+            "last_touched": last.details() if last else None,
+            "history_since": history.since.isoformat() if history else None,
         },
     )
 
@@ -153,18 +163,6 @@ def _place(frame: Frame | None) -> str:
     where = f"{frame.path}:{frame.line}" if frame.path and frame.line else frame.path
     names = [frame.function and f"in {frame.function}", where and f"({where})" if frame.function else f"at {where}"]
     return " ".join(n for n in names if n)
-
-
-def _told(touches: Sequence[Touch], frame: Frame | None, often: Frequency) -> str:
-    """The newest change before the first error that comes nearest to the line."""
-    earlier = [t for t in touches if t.time <= often.first]
-    if frame is None or not earlier or not often.stands_out:
-        return ""
-    nearest = min(earlier, key=lambda t: (not t.hits_line(frame), not t.hits_function(frame)))
-    what = "that line" if nearest.hits_line(frame) else "it" if nearest.hits_function(frame) else "that file"
-    by = f" by {nearest.author}" if nearest.author else ""
-    minutes = round((often.first - nearest.time).total_seconds() / 60)
-    return f" “{nearest.summary[:100]}”{by} changed {what} ({nearest.path}) {minutes:,} min before the first."
 
 
 def _severity(often: Frequency, touches: Sequence[Touch]) -> Severity:

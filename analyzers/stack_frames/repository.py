@@ -1,20 +1,22 @@
 """From a frame's path to a file of the repository, and to the changes that touch it.
 
 A path in a trace is one of the machine the code was built or runs on; only its end agrees with the repository's. The
-files known are those that the changes touch.
+files known are those that the changes touch, those from before the change window included: they are no candidates, but
+tell who last changed a line. A commit from before the window that a deploy of the window carried is a change of the
+window, as of that deploy.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from analyzers.stack_frames.model import Frame
-from gather_diagnostics import Request, decoded
+from gather_diagnostics import Request, Window, decoded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +37,13 @@ class Touch:
     id: str
     summary: str
     author: str
+    revision: str
+    made: datetime
+    """The time of its row."""
     time: datetime
+    """From when on it can have done harm: `made`; of a commit from before the window, when a deploy carried it."""
+    in_window: bool
+    """It landed in the change window, or was deployed in it."""
     service: str | None
     path: str
     lines: tuple[tuple[int, int], ...] | None
@@ -44,8 +52,9 @@ class Touch:
     """The declarations it touches, as they stand in the code."""
 
     def hits_line(self, frame: Frame) -> bool:
-        line = frame.line
-        return line is not None and any(a - NEAR <= line <= b + NEAR for a, b in self.lines or ())
+        """Near is enough to be suspected, but not to be named as the one who once wrote it."""
+        line, near = frame.line, NEAR if self.in_window else 0
+        return line is not None and any(a - near <= line <= b + near for a, b in self.lines or ())
 
     def hits_function(self, frame: Frame) -> bool:
         """By name, which stays when other commits move the lines."""
@@ -53,13 +62,27 @@ class Touch:
         return bool(names) and re.search(rf"\b{re.escape(names[-1])}\b", self.functions) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """How far back the changes tell of the repository."""
+
+    since: datetime
+    """The oldest commit read, UTC."""
+    is_cut: bool
+    """The clone's own history ends there: what that commit changed can't be told."""
+
+
 class Repository:
     """The files that changes touch, by name."""
 
     def __init__(self, changes: pd.DataFrame, request: Request) -> None:
         self._service = request.service
+        told = (details if isinstance(details, dict) else {} for details in decoded(changes, "details"))
+        rows = list(zip(changes.itertuples(), told, strict=True))
+        self.history = _history(rows)
+        """None where nothing tells of the time before the change window, as in bundles of earlier versions."""
         self._files: dict[str, dict[str, list[Touch]]] = defaultdict(lambda: defaultdict(list))
-        for touch in _touches(changes, request):
+        for touch in _touches(rows, request.changes):
             if parts := _parts(touch.path):
                 self._files[parts[-1]][touch.path].append(touch)
 
@@ -74,6 +97,8 @@ class Repository:
         paths = [path for path, number in shared.items() if number == best and number]
         if len(paths) > 1:
             paths = [p for p in paths if any(t.service == self._service for t in files[p])]
+        if len(paths) > 1:
+            paths = [p for p in paths if any(t.in_window for t in files[p])]
         found = files[paths[0]] if len(paths) == 1 else []
         return tuple(sorted(found, key=lambda t: (t.time, t.id), reverse=True))
 
@@ -90,27 +115,52 @@ class Repository:
         return number if not foreign and (number > 1 or len(frame) <= SHALLOW) else 0
 
 
-def _touches(changes: pd.DataFrame, request: Request) -> list[Touch]:
-    rows = zip(changes.itertuples(), decoded(changes, "details"), strict=True)
-    recent = [(row, details) for row, details in rows if row.time.to_pydatetime() in request.changes]
-    return [_touch(row, file) for row, details in recent for file in _listed(details.get("files"))]
+def _touches(rows: Sequence[tuple[Any, Any]], window: Window) -> Iterator[Touch]:
+    carried = _carried(rows, window)
+    for row, details in rows:
+        made = row.time.to_pydatetime()
+        landed = made if made in window else carried.get(row.revision)
+        if made < window.end:
+            for file in _listed(details.get("files")):
+                yield _touch(row, file, landed, followed=bool(details.get("lines_deployed_in")))
 
 
-def _touch(row: Any, file: Mapping[str, Any]) -> Touch:
+def _carried(rows: Sequence[tuple[Any, Any]], window: Window) -> Mapping[str, datetime]:
+    """Revision -> the first deploy of the window that brought it."""
+    found: dict[str, datetime] = {}
+    for row, details in rows:
+        time, listed = row.time.to_pydatetime(), details.get("commits")
+        if row.kind == "deploy" and time in window and isinstance(listed, list):
+            found |= {str(sha): min(time, found.get(str(sha), time)) for sha in listed}
+    return found
+
+
+def _touch(row: Any, file: Mapping[str, Any], landed: datetime | None, *, followed: bool) -> Touch:
     # Where later commits moved the lines, 'deployed' tells them as they are in what runs.
     place = deployed if isinstance(deployed := file.get("deployed"), dict) else file
     functions = file.get("functions")
+    made = row.time.to_pydatetime()
     return Touch(
         int(row.Index),
         row.id,
         row.summary,
         row.author if isinstance(row.author, str) else "",
-        row.time.to_pydatetime(),
+        row.revision if isinstance(row.revision, str) else "",
+        made,
+        landed or made,
+        landed is not None,
         row.service if isinstance(row.service, str) else None,
         str(place.get("path", "")),
-        _ranges(place.get("lines")),
+        # Too much has moved lines since the window began for those of an old commit's own side to mean anything.
+        _ranges(place.get("lines")) if landed or followed else None,
         " ".join(str(f) for f in functions) if isinstance(functions, list) else "",
     )
+
+
+def _history(rows: Sequence[tuple[Any, Any]]) -> History | None:
+    ends = any(details.get("history_ends") for _, details in rows)
+    told = [row.time for row, details in rows if details.get("before_window") or details.get("history_ends")]
+    return History(min(told).to_pydatetime(), ends) if told else None
 
 
 def _listed(value: Any) -> Sequence[Mapping[str, Any]]:

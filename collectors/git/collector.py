@@ -73,6 +73,9 @@ def _targets(repository: Repository, settings: Settings) -> Iterable[Target]:
     else:
         tags, because = f"tags {', '.join(settings.tag_patterns) or '(none)'}", "`tag_patterns` is set"
     yield Target(f"deploy markers: {tags}, {', '.join(settings.deploy_refs)}", repository.folders.top, because)
+    if settings.older_commits:
+        what = f"the newest {settings.older_commits:,} such commits from before the change window"
+        yield Target(what, where, "`older_commits`: they tell who last changed a line that fails")
 
 
 def _found(settings: Settings) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from collectors.git.command import Client
-from collectors.git.history import Commit, Node, Range
+from collectors.git.history import Commit, Range, read_nodes
 from collectors.git.hunks import HUNKS, MOST_HUNKS, Hunk, Section, merged, read_sections
 
 MOST_COMMITS = 200
@@ -47,14 +47,16 @@ class Drift:
 
 
 def read_drift(
-    client: Client, commits: Sequence[Commit], revision: str, graph: Mapping[str, Node], paths: Sequence[str]
+    client: Client, commits: Sequence[Commit], revision: str, tips: Iterable[str], paths: Sequence[str]
 ) -> Drift:
-    """Follow the newest of the commits that are in `revision`, as far as `graph` tells. Raises GitError."""
-    inside = _ancestors(revision, graph)
+    """Follow the newest of the commits, all of them reachable from `tips`, that are in `revision`. Raises GitError."""
+    inside = _inside(client, commits, tips, revision, paths)
     touched = {(c.sha, f.path): f.lines for c in commits if c.sha in inside for f in c.files if f.lines}
     wanted = list(islice(dict.fromkeys(sha for sha, _ in touched if sha != revision), MOST_COMMITS))
     # With the revision in the place of its parent, a commit's patch leads from the revision back to the commit.
-    command = ("diff-tree", "--stdin", "-r", "--format=commit %H", *HUNKS, "--", *paths)
+    # Files that are newer than the commit look deleted in it; their whole text would be printed for nothing.
+    options = ("--irreversible-delete", "--format=commit %H", *HUNKS)
+    command = ("diff-tree", "--stdin", "-r", *options, "--", *paths)
     followed = dict.fromkeys(wanted)
     places: dict[tuple[str, str], Place] = {}
     left = MOST_HUNKS
@@ -71,16 +73,12 @@ def read_drift(
     return Drift(revision, frozenset(followed) | ({revision} & inside), places)
 
 
-def _ancestors(revision: str, graph: Mapping[str, Node]) -> frozenset[str]:
-    """The commits of the graph that are in `revision`, itself included."""
-    found: set[str] = set()
-    waiting = [revision]
-    while waiting:
-        sha = waiting.pop()
-        if sha in graph and sha not in found:
-            found.add(sha)
-            waiting += graph[sha].parents
-    return frozenset(found)
+def _inside(
+    client: Client, commits: Sequence[Commit], tips: Iterable[str], revision: str, paths: Sequence[str]
+) -> set[str]:
+    """Shas of those that are in the revision, itself included."""
+    options = ("--full-history", *dict.fromkeys(tips), f"^{revision}", "--", *paths)
+    return {c.sha for c in commits} - {n.sha for n in read_nodes(client, *options)}
 
 
 def _place(section: Section, lines: Iterable[Range]) -> Place:

@@ -3,8 +3,9 @@
 A commit made on a side branch changes the deployed branch when the merge that brings it lands. So the branch's own
 line (first parents) is walked back to the start of the window, and every commit between is given the merge it came by.
 
-What happened before the window is not read. When each file was last changed before it can be told in no bounded time:
-a file untouched for years is found at the end of the whole history only (git-log(1), 'History Simplification').
+Of what happened before the window the newest commits are read (`older`). When each file was last changed can be told in
+no bounded time: one untouched for years is found at the end of the whole history only (git-log(1), 'History
+Simplification').
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.git.history import Node, Stretch
@@ -39,3 +39,8 @@ class Deploy:
     @property
     def is_rollback(self) -> bool:
         return bool(self.rolled_back) or self.older
+
+
+def running(history: History, deploys: Sequence[Deploy]) -> str | None:
+    """What runs: the newest deploy that is no rollback, else the branch at the end of the window."""
+    return next((d.marker.revision for d in deploys if not d.is_rollback), history.stretch.top)

@@ -6,14 +6,31 @@ A line that a side branch brought is the change of that branch's commit; here is
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 
-from collectors.git.history import File, Range, decode
+from collectors.git.command import Client
+from collectors.git.history import Commit, File, Range, decode
 from collectors.git.hunks import MOST_FUNCTIONS, MOST_RANGES, merged
 from collectors.git.messages import one_line
-from collectors.git.patches import unquoted
+from collectors.git.patches import read_patches, unquoted
 
 _COMBINED = re.compile(rb"^diff --(?:cc|combined) (.+)$", re.MULTILINE)
 _HUNK = re.compile(rb"@@@+ .* \+(\d+)(?:,\d+)? @@@+ ?(.*)", re.DOTALL)
+
+MOST_BYTES = 500_000
+"""Of one merge's own changes: enough for the names of its files."""
+
+
+def without_plain_merges(client: Client, commits: Sequence[Commit], paths: Sequence[str]) -> list[Commit]:
+    """A merge stays, with the files it changed itself, only where it holds what none of its parents does.
+
+    Raises GitError.
+    """
+    merges = {c.sha: len(c.parents) for c in commits if len(c.parents) > 1}
+    patches = read_patches(client, merges, paths, MOST_BYTES, header=False)
+    own = {p.sha: own_files(bytes(p.kept), merges[p.sha]) for p in patches}
+    return [replace(c, files=own.get(c.sha, c.files)) for c in commits if c.sha not in merges or own.get(c.sha)]
 
 
 def own_files(patch: bytes, parents: int) -> tuple[File, ...]:

@@ -13,7 +13,6 @@ from collectors.git.history import (
     LOG,
     MOST_NODES,
     Commit,
-    File,
     Node,
     Stretch,
     decode,
@@ -23,11 +22,11 @@ from collectors.git.history import (
     read_stretch,
 )
 from collectors.git.hunks import with_lines
-from collectors.git.landed import Deploy, History
+from collectors.git.landed import Deploy, History, running
 from collectors.git.markers import Marker, read_markers
-from collectors.git.merges import own_files
+from collectors.git.merges import without_plain_merges
 from collectors.git.messages import REVERT_WORDS, Known, pull_request, reverts_among
-from collectors.git.patches import read_patches
+from collectors.git.older import Older
 from collectors.git.records import patch_records
 from collectors.git.repository import Repository
 from collectors.git.rows import (
@@ -46,8 +45,6 @@ from gather_diagnostics import Gap, Raw, Request, Rows
 
 BATCH = 500
 MOST_DEPLOYS = 200
-MOST_MERGE_BYTES = 500_000
-"""Of one merge's own changes: enough for the names of its files."""
 
 
 @dataclass
@@ -77,6 +74,7 @@ class Reading:
         context = replace(context, drift=self.drift(commits, history, deploys))
         commits = [with_inner_files(c, context.bumps) for c in commits]
         yield from self.rows(deploys, commits, context)
+        yield from self.older(history, deploys, commits, context)
         yield from self.gaps
         for deploy in deploys:
             yield Raw(marker_raw_name(deploy.marker), marker_text(deploy.marker))
@@ -213,15 +211,12 @@ class Reading:
 
     def without_plain_merges(self, commits: Sequence[Commit]) -> list[Commit]:
         """A merge is a change of its own only where it holds what none of its parents does."""
-        merges = {c.sha: len(c.parents) for c in commits if len(c.parents) > 1}
-        own: dict[str, tuple[File, ...]] = {}
         if self.has_contents:
             try:
-                patches = read_patches(self.client, merges, self.repository.paths, MOST_MERGE_BYTES, header=False)
-                own = {p.sha: own_files(bytes(p.kept), merges[p.sha]) for p in patches}
+                return without_plain_merges(self.client, commits, self.repository.paths)
             except GitError as error:
                 self.gaps.append(gap_of(error, "changes made in merges", self.repository.folders.top))
-        return [replace(c, files=own.get(c.sha, c.files)) for c in commits if c.sha not in merges or own.get(c.sha)]
+        return [c for c in commits if len(c.parents) < 2]
 
     def with_lines(self, commits: list[Commit]) -> list[Commit]:
         """The commits with the lines they touched; as they came where those can't be read."""
@@ -235,11 +230,12 @@ class Reading:
 
     def drift(self, commits: Sequence[Commit], history: History, deploys: Sequence[Deploy]) -> Drift:
         """Where those lines are in what runs."""
-        revision = next((d.marker.revision for d in deploys if not d.is_rollback), history.stretch.top)
+        revision = running(history, deploys)
         if not self.has_contents or revision is None:
             return Drift()
         try:
-            return read_drift(self.client.hurried(), commits, revision, history.graph, self.repository.paths)
+            tips = (str(history.stretch.top or revision), *(d.marker.revision for d in deploys if d.nodes))
+            return read_drift(self.client.hurried(), commits, revision, tips, self.repository.paths)
         except GitError as error:
             wanted = f"lines of commits in {revision[:12]}"
             self.gaps.append(gap_of(error, wanted, self.repository.folders.top))
@@ -259,3 +255,13 @@ class Reading:
         rows.sort(key=lambda row: row["time"], reverse=True)
         for at in range(0, len(rows), BATCH):
             yield Rows("changes", rows[at : at + BATCH])
+
+    def older(
+        self, history: History, deploys: Sequence[Deploy], commits: Sequence[Commit], context: Context
+    ) -> Iterator[Rows | Gap]:
+        """What was there before the change window, once all that is of the window is told."""
+        bottom = next((n for n in history.stretch.line if n.sha == history.stretch.bottom), None)
+        revision, most = running(history, deploys), self.settings.older_commits
+        if bottom and revision and most and self.has_contents:
+            known = {c.sha for c in commits}
+            yield from Older(self.client.hurried(), context, bottom, revision, known, most).items()

@@ -57,6 +57,12 @@ class Settings(BaseModel):
         description="files that are configuration, as globs; one with a '/' also matches below other folders",
     )
     max_commits: int = Field(default=2000, ge=1, le=50_000, description="commits read at most")
+    older_commits: int = Field(
+        default=100,
+        ge=0,
+        le=5000,
+        description="newest commits read from before the change window, to tell who last changed a line that fails",
+    )
     max_patch_bytes: int = Field(default=200_000, ge=0, description="bytes kept of one commit's patch")
     max_total_patch_bytes: int = Field(default=8_000_000, ge=0, description="bytes kept of all patches together")
 

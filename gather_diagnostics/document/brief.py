@@ -34,7 +34,7 @@ STATES = {
 def source_state(coverage: View) -> str:
     """'read', 'read, nothing there', 'read in part', 'not seen', 'not seen (not in use)'."""
     state = STATES.get(coverage["status"], "not seen")
-    if coverage["status"] == "complete" and not any(coverage["rows"].values()):
+    if coverage["status"] == "complete" and not any(coverage["rows"].values()) and not coverage["history"]:
         return "read, nothing there"
     return f"{state} (not in use)" if coverage["status"] == "not_used" else state
 
@@ -42,7 +42,9 @@ def source_state(coverage: View) -> str:
 def rows_words(coverage: View) -> str:
     """'2,000,000 logs (like lines folded, kept as 41,000 rows), 3 events'; empty without rows."""
     kept = {table: f" (like lines folded, kept as {count:,} rows)" for table, count in coverage["kept"].items()}
-    return ", ".join(f"{count:,} {table}{kept.get(table, '')}" for table, count in coverage["rows"].items() if count)
+    words = [f"{count:,} {table}{kept.get(table, '')}" for table, count in coverage["rows"].items() if count]
+    older = [f"{coverage['history']:,} older commits"] if coverage["history"] else []
+    return ", ".join([*words, *older])
 
 
 def broken(document: View) -> list[View]:
@@ -110,7 +112,7 @@ def unanswered(document: View) -> list[str]:
         sentences.append("Latency was not seen.")
     if not document["tables"].get("logs"):
         sentences.append("No log line was seen.")
-    if not document["tables"].get("changes"):
+    if not document["changes_seen"]:
         sentences.append("No change was seen: none was made, or none in a source that was read.")
     return sentences
 
@@ -147,9 +149,9 @@ def suspect_words(document: View) -> str:
     """One sentence on the changes where none stands out."""
     if document["verdict"]:
         return str(document["verdict"])
-    if not document["tables"].get("changes"):
+    if not document["changes_seen"]:
         return "No change was seen, which is not the same as none made: see what could not be seen."
-    return f"{document['tables']['changes']:,} changes came in and were not ranked."
+    return f"{document['changes_seen']:,} changes came in and were not ranked."
 
 
 _HASH = re.compile(r"[0-9a-f]{20,64}")

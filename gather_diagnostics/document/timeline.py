@@ -8,6 +8,7 @@ from typing import Any
 
 from gather_diagnostics.document.quotes import words_of
 from gather_diagnostics.model import Evidence
+from gather_diagnostics.selection import is_history
 
 MOST = 200
 LONGEST = 300
@@ -35,8 +36,10 @@ def tell(
 
 def _rows(evidence: Evidence, table: str) -> Iterator[Row]:
     if table in evidence.tables:
-        for row, record in enumerate(evidence.tables[table].to_dict("records")):
-            yield table, row, record
+        frame = evidence.tables[table]
+        shown = frame[~is_history(frame)] if table == "changes" else frame
+        for row, record in zip(shown.index, shown.to_dict("records"), strict=True):
+            yield table, int(row), record
 
 
 def _distance(found: Row, centre: datetime, ranked: set[str]) -> tuple[bool, float, str, int]:

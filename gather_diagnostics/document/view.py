@@ -32,6 +32,7 @@ from gather_diagnostics.document.quotes import quote_rows
 from gather_diagnostics.document.series import chart_series
 from gather_diagnostics.document.timeline import tell
 from gather_diagnostics.model import Coverage, Evidence, Finding, Gap, Request, Support, Window
+from gather_diagnostics.selection import is_history
 
 SCHEMA = 1
 RANKS = ("critical", "high", "medium", "low", "info")
@@ -47,6 +48,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     patterns = error_patterns(evidence)
     onset = _onset(findings)
     changes = _changes(findings)
+    history = _history(evidence)
     entries, omitted = tell(evidence, onset, changes["changes"], patterns)
     return {
         "schema": SCHEMA,
@@ -55,10 +57,11 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "interrupted": evidence.interrupted,
         **_asked(request),
         "severity": _severity(request, findings),
-        "coverage": [_coverage(c, evidence.gaps) for c in evidence.coverage],
+        "coverage": [_coverage(c, evidence.gaps, history.get(c.source, 0)) for c in evidence.coverage],
         "gaps": [_gap(g) for g in evidence.gaps],
         "onset": onset,
         **changes,
+        "changes_seen": len(evidence.tables.get("changes", ())) - sum(history.values()),
         "latency": [f for f in findings if f["question"] == "latency"],
         "error_rate": [f for f in findings if f["question"] == "error_rate"],
         "findings": findings,
@@ -134,14 +137,24 @@ def _severity(request: Request, findings: Sequence[View]) -> dict[str, Any]:
     return {"given": request.severity, "proposed": proposed, "reasons": reasons}
 
 
-def _coverage(coverage: Coverage, gaps: Sequence[Gap]) -> dict[str, Any]:
+def _history(evidence: Evidence) -> Mapping[str, int]:
+    """Source -> rows of `changes` from before the change window, which are told apart from those of the window."""
+    if "changes" not in evidence.tables:
+        return {}
+    frame = evidence.tables["changes"]
+    return {str(k): int(v) for k, v in frame.loc[is_history(frame), "source"].value_counts().items()}
+
+
+def _coverage(coverage: Coverage, gaps: Sequence[Gap], history: int) -> dict[str, Any]:
+    rows = {t: n - history if t == "changes" else n for t, n in sorted(coverage.rows.items())}
     return {
         "source": coverage.source,
         "status": coverage.status,
         "seconds": round(coverage.seconds, 3),
         "skew": None if coverage.skew is None else round(coverage.skew, 3),
         "targets": [{"what": t.what, "where": t.where, "because": t.because} for t in coverage.targets],
-        "rows": dict(sorted(coverage.rows.items())),
+        "rows": rows,
+        "history": history,
         "kept": dict(sorted(coverage.kept.items())),
         "gaps": [index for index, gap in enumerate(gaps) if gap.source == coverage.source],
     }

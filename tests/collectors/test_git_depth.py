@@ -29,13 +29,14 @@ MakeRequest = Callable[..., Request]
 
 
 def read(request: Request, folder: Path, **settings: Any) -> tuple[dict[str, dict[str, Any]], list[Gap]]:
-    """Rows by id without 'git:commit:', and gaps; rows are held against the table as the runner does."""
+    """Rows of the window by id without 'git:commit:', and gaps; rows are held against the table as the runner does."""
     rows: dict[str, dict[str, Any]] = {}
     gaps: list[Gap] = []
     for item in Git(Settings(repo=str(folder), **settings)).collect(request):
         if isinstance(item, Rows):
             to_batch(item.table, "git", item.rows)
-            rows |= {r["id"].removeprefix("git:commit:"): dict(r) for r in item.rows}  # type: ignore[union-attr]
+            window = [dict(r) for r in item.rows if not r["details"].get("before_window")]  # type: ignore[union-attr]
+            rows |= {r["id"].removeprefix("git:commit:"): r for r in window}
         elif isinstance(item, Gap):
             gaps.append(item)
         else:

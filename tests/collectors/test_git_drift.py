@@ -81,7 +81,10 @@ def test_without_it_rows_stay(
     plant(tmp_path / "bin", monkeypatch, "*diff-tree*--stdin*", "echo 'error: x: Permission denied' >&2; exit 128")
     found = read(make_request(), world.folder)
     assert [file_of(found.commit(s))["lines"] for s in shas] == [[[20, 20]]] * 3
-    assert [(g.cause, g.wanted) for g in found.gaps] == [("denied", f"lines of commits in {shas[-1][:12]}")]
+    assert [r["details"]["files"][0]["lines"] for r in found.older] == [[[1, 40]]]
+    assert {g.cause for g in found.gaps} == {"denied"}
+    wanted = {f"lines of commits in {shas[-1][:12]}", "lines of commits from before the change window"}
+    assert {g.wanted for g in found.gaps} == wanted
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -18,6 +18,7 @@ from servers.faults import judged
 from collectors.git import Git, Settings
 from gather_diagnostics import Gap, Request
 from gather_diagnostics.runner import Collected
+from gather_diagnostics.tables import decoded
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -39,7 +40,9 @@ def run(world: World, request: Request, folder: Path) -> tuple[Collected, tuple[
 
 
 def rows(found: Collected) -> int:
-    return len(found.tables["changes"]) if "changes" in found.tables else 0
+    """Those of the change window."""
+    details = decoded(found.tables["changes"], "details") if "changes" in found.tables else []
+    return sum(not d.get("before_window") for d in details)
 
 
 def test_without_a_fault_all_is_complete(world: World, make_request: MakeRequest, tmp_path: Path) -> None:

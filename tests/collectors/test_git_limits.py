@@ -111,7 +111,8 @@ def test_a_folder_inside_is_enough(
     monkeypatch.chdir(history.folder / "deep" / "down")
     targets, _ = plan(make_request())
     assert "the current directory is in this repository" in targets[0].because
-    found = [r["revision"] for i in Git(Settings()).collect(make_request()) if isinstance(i, Rows) for r in i.rows]
+    collected = Git(Settings(older_commits=0)).collect(make_request())
+    found = [r["revision"] for i in collected if isinstance(i, Rows) for r in i.rows]
     assert found == expected
 
 
@@ -120,8 +121,10 @@ def test_an_empty_repository_and_an_empty_window_are_answers(world: World, make_
     assert gaps == []
     assert "no commit yet" in targets[0].because
     assert read(make_request(), world.folder) == Result([], {}, [])
-    world.commit(now - 90 * HOUR, "Old", {"a": "1"})
-    assert read(make_request(), world.folder) == Result([], {}, [])
+    sha = world.commit(now - 90 * HOUR, "Old", {"a": "1"})
+    found = read(make_request(), world.folder)
+    assert (found.rows, found.raws, found.gaps) == ([], {}, [])
+    assert [r["revision"] for r in found.older] == [sha]
 
 
 def test_nothing_of_the_repository_is_run(world: World, make_request: Any, now: datetime, tmp_path: Path) -> None:
