@@ -17,6 +17,7 @@
         meaning: The billing provider refuses an account.
         cause: the nightly import of limits
         runbook: dependency-outage
+    redaction: {emails: true, patterns: {customer-id: 'CUST-[0-9]{8}'}, allow: ['pk_test_.*']}    # besides the secrets
 
 `${NAME}` in a text is replaced by the environment variable, so that no secret needs to stand in the file.
 Relative paths are relative to the file. Every error names file, line and key.
@@ -37,6 +38,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from gather_diagnostics.errors import ConfigError, InputError
 from gather_diagnostics.model import KnownError
+from gather_diagnostics.redaction.settings import Redaction
 
 if TYPE_CHECKING:
     from gather_diagnostics.plugins import Collector
@@ -105,6 +107,7 @@ class Settings(BaseModel):
     known_errors: list[Annotated[KnownError, BeforeValidator(_no_stranger), AfterValidator(_compilable)]] = Field(
         default_factory=list, description="error messages of your own, besides the built-in catalogue"
     )
+    redaction: Redaction = Field(default_factory=Redaction, description="what is taken out besides the secrets")
 
 
 class Config:
@@ -200,7 +203,9 @@ def read(path: Path) -> Config:
     try:
         config.settings = Settings.model_validate(data)
     except ValidationError as error:
-        raise config._error(error, {**Settings.model_fields, **Service.model_fields}) from error
+        raise config._error(
+            error, {**Settings.model_fields, **Service.model_fields, **Redaction.model_fields}
+        ) from error
     return config
 
 

@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics import plugins
 from gather_diagnostics.errors import EXIT_COMPLETE, EXIT_INTERRUPTED, EXIT_PARTIAL, NoSourceError
 from gather_diagnostics.model import Evidence, Gap, Request
 from gather_diagnostics.progress import Progress
 from gather_diagnostics.runner import Source, analyze, collect
+
+if TYPE_CHECKING:
+    from gather_diagnostics.redaction import Redactor
 
 OnBug = Callable[[BaseException], None]
 
@@ -38,11 +41,12 @@ def gather(
     progress: Progress | None = None,
     on_bug: OnBug | None = None,
     demo: str = "",
+    redactor: Redactor | None = None,
 ) -> Evidence:
     """Collect, redact, analyze. Raises NoSourceError when not one source could be read."""
     from gather_diagnostics.redaction import Redactor
 
-    redactor = Redactor()
+    redactor = redactor or Redactor()
     # In a thread, since an interrupt in the midst of an import would not be taken for the end of collecting.
     threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     collected = collect(request, sources, redactor, asked_for=asked_for, progress=progress, on_bug=on_bug)

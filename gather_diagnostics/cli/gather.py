@@ -96,7 +96,10 @@ def gather(
         show_surveys(request, surveyed(request, sources, check=False), ready="would be read", format_=format_)
         return 0
     with progress.choose(chosen, quiet=quiet) as shown:
-        evidence = pipeline.gather(request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug))
+        evidence = pipeline.gather(
+            request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug),
+            redactor=config.settings.redaction.redactor(),
+        )  # fmt: skip
     delivered = pipeline.deliver(evidence, out)
     show(delivered, format_)
     return delivered.exit_code

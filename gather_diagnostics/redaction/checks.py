@@ -51,10 +51,28 @@ def has_letter_and_digit(match: re.Match[str]) -> bool:
     return any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
 
 
+def is_mixed(match: re.Match[str]) -> bool:
+    """Upper and lower case and digits, as random characters have."""
+    return _is_mixed(taken(match))
+
+
+def _is_mixed(value: str) -> bool:
+    return any(c.isupper() for c in value) and any(c.islower() for c in value) and any(c.isdigit() for c in value)
+
+
 def is_open(match: re.Match[str]) -> bool:
     """Not a variable or a mask that stands where the secret will be."""
     value = taken(match)
-    return bool(value.strip("*xX•.")) and not value.startswith(("$", "{", "<", "%s", "%("))
+    is_named = value.startswith("[") and value.endswith("]")
+    return bool(value.strip("*xX•.")) and not is_named and not value.startswith(("$", "{", "<", "%s", "%("))
+
+
+_STAND_INS = frozenset({"password", "passwd", "pass", "pwd", "token", "secret", "test", "changeme", "changeit"})
+
+
+def is_typed(match: re.Match[str]) -> bool:
+    """Somebody's password, not the word that a manual has in its place."""
+    return is_open(match) and taken(match).strip("<>").casefold() not in _STAND_INS
 
 
 def is_flag_value(match: re.Match[str]) -> bool:
@@ -68,7 +86,8 @@ def is_url_password(match: re.Match[str]) -> bool:
     """Not a port with a path behind it ('//host:80/a@b'), nor an image with its digest ('//nginx:1@sha256:..')."""
     value = taken(match)
     rest = match.string[match.end("secret") + 1 : match.end("secret") + 8]
-    return is_open(match) and not ("/" in value and _PORT.match(value)) and not _is_digest(rest)
+    is_path = any(c in value for c in "/?#") and _PORT.match(value)
+    return is_open(match) and not is_path and not _is_digest(rest)
 
 
 def _is_digest(rest: str) -> bool:
@@ -87,8 +106,7 @@ def is_user_and_password(match: re.Match[str]) -> bool:
 
 def is_base64_line(match: re.Match[str]) -> bool:
     """Bytes that are random have upper and lower case and digits; a path, a word or a hex digest lacks one."""
-    value = match[0]
-    return any(c.isupper() for c in value) and any(c.islower() for c in value) and any(c.isdigit() for c in value)
+    return _is_mixed(match[0])
 
 
 def is_card_number(match: re.Match[str]) -> bool:

@@ -6,22 +6,26 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gather_diagnostics.redaction import patterns, values
+from gather_diagnostics.redaction import patterns, quoting, values
+from gather_diagnostics.redaction.spans import Span
 
 _KEY_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _LONGEST_PREFIX = 64
-_QUOTE = re.compile(r"(?:\[[ \t\r\n]{0,64})?[bBuUrR]{0,2}(\\{0,15})([\"'`])", re.ASCII)
 _BREAK = re.compile(r"\r?\n[ \t]{0,200}", re.ASCII)
 _UNQUOTED = re.compile(r"[^\s\"'`;<]*", re.ASCII)
-_ESCAPE = re.compile(r"\\+(?:[nrt\"'`]|u00[0-9a-fA-F])|%26", re.ASCII)
+_ESCAPE = re.compile(r"\\{1,15}(?:[nrt\"'`]|u00[0-9a-fA-F])|%26", re.ASCII)
 _NEXT_PAIR = re.compile(r"[&,][^=:&,\s\"']{1,64}[=:]", re.ASCII)
 _BLOCK = re.compile(r"[|>][+-]?[ \t]{0,8}\r?\n", re.ASCII)
+_BELOW = re.compile(
+    r"[ \t]{0,8}\r?\n(?P<margin>[ \t]{1,200})(?P<value>[^\s:#-][^\s:]{2,511})[ \t]{0,8}(?:\r?\n|$)", re.ASCII
+)
+"""A YAML scalar on the line below its key: one word, indented deeper."""
 _BLANKS = (" ", "\t")
 _WORDS_AHEAD = re.compile(r"[ \t]{1,8}[A-Za-z0-9]", re.ASCII)
 _CODE_GOES_ON = re.compile(r"[ \t]{1,4}[+%]|,[ \t]|\)[;:]?(?:$|[\r\n])", re.ASCII)
 """Behind the closing quote of 'password: ' in a program's source."""
 
-_ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "pass", "pw"})
+_ALONE = frozenset({"token", "secret", "auth", "credential", "credentials", "cred", "creds", "pass", "pw"})
 _STRONG_TOKENS = re.compile(
     r"(?:access|refresh|auth|api|id|session|bearer|security|bot|user|csrf|xsrf|oauth2?|jwt|personal|deploy|registry"
     r"|vault|github|gitlab|slack|npm|pypi|account|client|private|sas|db|admin)[_.-]?$",
@@ -30,16 +34,6 @@ _STRONG_TOKENS = re.compile(
 """What makes a token a credential; others (page tokens, window tokens, parsers' tokens) have to look like one."""
 _NAMING = re.compile(r"(?:pull|tls|image)[_.-]?$", re.ASCII | re.IGNORECASE)
 """imagePullSecret and its like name a secret and are none."""
-
-
-class Span(NamedTuple):
-    """What goes: text[start:end]."""
-
-    start: int
-    end: int
-    kind: str
-    wrap: str = ""
-    """Quotes to put around its replacement: a bare number of a JSON text."""
 
 
 class Key(NamedTuple):
@@ -62,12 +56,15 @@ def spans(text: str) -> Iterator[Span]:
     for pair in patterns.PAIR.finditer(text):
         if found := _paired(text, pair):
             yield found
+    for suffixed in patterns.SUFFIXED.finditer(text):
+        if values.is_random(suffixed["value"]) and not patterns.NO_SECRETS.match(suffixed["suffix"]):
+            yield Span(*suffixed.span("value"), "secret")
 
 
 def _paired(text: str, pair: re.Match[str]) -> Span | None:
     if pair["name"].lower() in patterns.HEADERS:
-        quote = _QUOTE.match(text, pair.end())
-        start, end = _quoted(text, quote) if quote else _bare(text, pair.end())
+        quote = quoting.QUOTE.match(text, pair.end())
+        start, end = quoting.inside(text, quote) if quote else _bare(text, pair.end())
         return (
             Span(start, end, "cookie" if "cookie" in pair["name"].lower() else "authorization") if end > start else None
         )
@@ -136,7 +133,7 @@ def _span(text: str, opener: re.Match[str]) -> Span | None:
 
 def _assigned(text: str, opener: re.Match[str], key: Key) -> Span | None:
     lead = opener[0][len(opener["word"]) :]
-    is_spaced = opener["sep"] in ("=", ":=", "==") and lead.startswith(_BLANKS) and lead.endswith(_BLANKS)
+    is_spaced = opener["sep"] not in (":", "=>", "%3d", "%3D") and lead.startswith(_BLANKS) and lead.endswith(_BLANKS)
     is_prose = opener["sep"] == ":" and not opener["quote"] and lead.endswith(_BLANKS)
     # Pretty-printed JSON may break the line here; a YAML key without a value goes on with another key.
     line_break = _BREAK.match(text, opener.end()) if opener["quote"] else None
@@ -154,10 +151,12 @@ def _is_bare_number(text: str, opener: re.Match[str], found: Span) -> bool:
 def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -> Span | None:
     if block := _BLOCK.match(text, at):
         return _indented(text, block.end(), key)
-    quote = _QUOTE.match(text, at)
+    if below := _BELOW.match(text, at):
+        at = below.start("value") if _is_below(text, key, below) else at
+    quote = quoting.QUOTE.match(text, at)
     if quote and _CODE_GOES_ON.match(text, quote.end()):
         return None
-    start, end = _quoted(text, quote) if quote else _bare(text, at)
+    start, end = quoting.inside(text, quote) if quote else _bare(text, at)
     found = context(
         key,
         quoted=quote is not None,
@@ -167,32 +166,6 @@ def _value(text: str, at: int, key: Key, *, prose: bool, spaced: bool = False) -
     )
     is_secret = end > start and values.is_secret(text[start : min(end, start + values.LONGEST_JUDGED + 1)], found)
     return Span(start, end, kind(key.word)) if is_secret else None
-
-
-def _quoted(text: str, quote: re.Match[str]) -> tuple[int, int]:
-    """Inside of a quotation that opens with some backslashes: to its end, the line's or the outer quotation's."""
-    slashes, mark, start = len(quote[1]), quote[2], quote.end()
-    line_end = text.find("\n", start)
-    limit = len(text) if line_end < 0 else line_end
-    at = text.find(mark, start, limit)
-    while at >= 0:
-        run = _slashes_before(text, at, start)
-        if _is_closing(run, slashes):
-            return start, at - min(run, slashes)
-        at = text.find(mark, at + 1, limit)
-    return start, limit
-
-
-def _slashes_before(text: str, at: int, floor: int) -> int:
-    first = at
-    while first > floor and text[first - 1] == "\\":
-        first -= 1
-    return at - first
-
-
-def _is_closing(run: int, slashes: int) -> bool:
-    """A quotation nested k deep is delimited by 2^k - 1 backslashes; each backslash within it is 2^(k+1) of them."""
-    return run < slashes or (run - slashes) % (2 * (slashes + 1)) == 0
 
 
 def _bare(text: str, at: int) -> tuple[int, int]:
@@ -213,6 +186,12 @@ def _cut(text: str, at: int, limit: int) -> int:
         if found := stop.search(text, at, end):
             end = found.start()
     return end
+
+
+def _is_below(text: str, key: Key, below: re.Match[str]) -> bool:
+    line = text.rfind("\n", 0, key.start) + 1
+    margin = len(text[line : key.start]) if text[line : key.start].strip(" \t-") == "" else len(text)
+    return len(below["margin"]) > margin
 
 
 def _indented(text: str, at: int, key: Key) -> Span | None:
@@ -253,13 +232,16 @@ def _flagged(text: str, opener: re.Match[str], key: Key) -> Span | None:
 def _listed(text: str, opener: re.Match[str], key: Key) -> Span | None:
     """("password", "VALUE") and ALTER USER .. PASSWORD 'VALUE'; a list of field names is neither."""
     if "," in opener["gap"]:
-        if not opener["quote"] or not _QUOTE.match(text, opener.end()):
+        if not opener["quote"] or not quoting.QUOTE.match(text, opener.end()):
             return None
         found = _value(text, opener.end(), key, prose=False)
         return found if found and any(c.isdigit() for c in text[found.start : found.end]) else None
-    if opener["quote"] or not key.word.startswith(("passw", "passphrase")):
+    if opener["quote"]:
         return None
-    if text.startswith("'", opener.end()):
+    if not key.word.startswith(("passw", "passphrase")):
+        quote = quoting.QUOTE.match(text, opener.end()) if key.word.endswith("key") else None
+        return _value(text, opener.end(), key, prose=False) if quote else None
+    if text.startswith(("'", '"'), opener.end()):
         return _value(text, opener.end(), key, prose=False)
     return _said(text, opener, key)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gather_diagnostics.redaction import keys, patterns, shapes, structured
-from gather_diagnostics.redaction.keys import Span
+from gather_diagnostics.redaction import custom, encoded, keys, manifests, rules, shapes, structured, wrapping
+from gather_diagnostics.redaction.blocks import Blocks
+from gather_diagnostics.redaction.patterns import PEM_WORDS, PLACEHOLDER
+from gather_diagnostics.redaction.spans import Span, merged
 from gather_diagnostics.tables import TABLES, Column
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ _PASSES = 8
 
 _SMALL = 4_000_000
 """Bytes of text up to which a batch's columns are searched as one."""
+
+_STREAM = ("source", "service", "instance")
+"""Columns of `logs` that tell one stream of records from another."""
 
 Tally = Counter[str]
 """Kind to how many."""
@@ -38,20 +45,33 @@ class Redactor:
 
     The hex digits are the beginning of an HMAC-SHA256 (RFC 2104) of the secret under a key drawn for this object
     and kept in memory alone: the same secret is the same placeholder throughout a run, and nobody can try guesses
-    against it later. Redacting twice is redacting once.
+    against it later. Redacting twice is redacting once. Where several processes share a run, each redactor is given
+    the same `key`: 32 random bytes that no disk sees.
 
-    `emails` and `addresses` also take e-mail and IP addresses, which an on-call engineer mostly needs to see.
+    `emails` and `addresses` also take e-mail and IP addresses, which an on-call engineer mostly needs to see;
+    `patterns` are further kinds with an RE2 expression each, and what one of `allow` matches as a whole stays.
     """
 
-    def __init__(self, *, emails: bool = False, addresses: bool = False) -> None:
-        self._key = secrets.token_bytes(32)
+    def __init__(
+        self,
+        *,
+        emails: bool = False,
+        addresses: bool = False,
+        patterns: Mapping[str, str] = MappingProxyType({}),
+        allow: Sequence[str] = (),
+        key: bytes = b"",
+    ) -> None:
+        self._custom = dict(patterns)
+        self._allow = tuple(allow)
+        self._key = key or secrets.token_bytes(32)
         self._rules = (
-            *patterns.RULES,
-            *((patterns.EMAILS,) if emails else ()),
-            *((patterns.ADDRESSES,) if addresses else ()),
+            *rules.RULES,
+            *((rules.EMAILS,) if emails else ()),
+            *((rules.ADDRESSES,) if addresses else ()),
         )
-        self._prefilter = patterns.prefilter(self._rules)
+        self._prefilters = (*rules.prefilters(self._rules), *self._custom.values())
         self._counts: dict[str, Counter[str]] = {}
+        self._blocks = Blocks()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> str:
@@ -71,6 +91,7 @@ class Redactor:
         """
         import pyarrow as pa
 
+        batch = self._without_keys(batch) if table == "logs" else batch
         columns = [c for c in TABLES[table] if c.type in ("text", "json") and c.name in batch.schema.names]
         found = self._hits([batch.column(column.name) for column in columns])
         arrays = {name: batch.column(name) for name in batch.schema.names}
@@ -78,6 +99,24 @@ class Redactor:
             if hits.true_count:
                 arrays[column.name] = self._column(f"{table}.{column.name}", column, arrays[column.name], hits)
         return pa.RecordBatch.from_arrays(list(arrays.values()), schema=batch.schema)
+
+    def _without_keys(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Log records that are lines of a key block, by what came before them."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        messages = batch.column("message")
+        if not self._blocks and not pc.any(pc.match_substring(messages, PEM_WORDS)).as_py():
+            return batch
+        streams = list(zip(*(batch.column(name).to_pylist() for name in _STREAM), strict=True))
+        texts = messages.to_pylist()
+        with self._lock:
+            found = self._blocks.bodies(streams, texts)
+        for number, (start, end) in found.items():
+            text = texts[number]
+            texts[number] = text[:start] + self._placeholder(text[start:end], "key-material") + text[end:]
+        self._count("logs.message", {"key-material": len(found)} if found else {})
+        return batch.set_column(batch.schema.get_field_index("message"), "message", pa.array(texts, messages.type))
 
     @property
     def report(self) -> Mapping[str, Mapping[str, int]]:
@@ -98,7 +137,6 @@ class Redactor:
 
         if sum(array.nbytes for array in arrays) > _SMALL:
             return [self._match(array) for array in arrays]
-        # Arrow compiles the pattern anew on every call, which for a few rows is most of the work.
         found, offset = self._match(pa.concat_arrays(arrays)), 0
         parts = []
         for array in arrays:
@@ -107,9 +145,37 @@ class Redactor:
         return parts
 
     def _match(self, array: pa.Array) -> pa.BooleanArray:
+        """Which values may hold something, as they are or with broken words made whole. Equal values are one."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        return pc.fill_null(pc.match_substring_regex(array, self._prefilter), False)
+        encoded = array.dictionary_encode()
+        distinct = encoded.dictionary
+        # Arrow compiles a pattern anew on every call, which for a few rows is most of the work: so one call for both.
+        broken = self._broken(distinct)
+        whole = pc.replace_substring_regex(distinct.take(broken), wrapping.BREAK, "")
+        found = self._any(pa.concat_arrays([distinct, whole]))
+        hits = pa.concat_arrays(
+            [pc.indices_nonzero(found.slice(0, len(distinct))), broken.filter(found.slice(len(distinct)))]
+        )
+        return pc.is_in(encoded.indices, value_set=hits.cast(encoded.indices.type))
+
+    def _broken(self, texts: pa.Array) -> pa.Array:
+        """Where the texts with a line's end inside are: mostly none, which a look at their bytes tells soonest."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        data = texts.buffers()[2]
+        held = data.to_pybytes() if data else b""
+        if b"\n" not in held and b"\\n" not in held:
+            return pa.array([], pa.uint64())
+        return pc.indices_nonzero(pc.match_substring_regex(texts, wrapping.BREAK))
+
+    def _any(self, array: pa.Array) -> pa.BooleanArray:
+        import pyarrow.compute as pc
+
+        each = (pc.match_substring_regex(array, prefilter) for prefilter in self._prefilters)
+        return functools.reduce(pc.or_, each)
 
     def _column(self, place: str, column: Column, array: pa.Array, hits: pa.BooleanArray) -> pa.Array:
         import pyarrow as pa
@@ -153,7 +219,7 @@ class Redactor:
     def _pass(self, value: str, tally: Tally) -> Iterator[str]:
         """Placeholders as they are, and what stands between them redacted."""
         position = 0
-        for placeholder in patterns.PLACEHOLDER.finditer(value):
+        for placeholder in PLACEHOLDER.finditer(value):
             yield from self._piece(value[position : placeholder.start()], tally)
             yield placeholder[0]
             position = placeholder.end()
@@ -161,11 +227,29 @@ class Redactor:
 
     def _piece(self, piece: str, tally: Tally) -> Iterator[str]:
         position = 0
-        for span in _merged([*shapes.spans(piece, self._rules), *keys.spans(piece)]):
+        for span in merged(self._spans(piece)):
+            if self._allow and custom.is_allowed(piece[span.start : span.end], self._allow):
+                continue
             yield piece[position : span.start] + span.wrap
-            yield self._replace(piece[span.start : span.end], span.kind, tally) + span.wrap
+            yield self._replace(span.meaning or piece[span.start : span.end], span.kind, tally) + span.wrap
             position = span.end
         yield piece[position:]
+
+    def _spans(self, piece: str) -> Iterator[Span]:
+        yield from self._worn(piece)
+        yield from keys.spans(piece)
+        yield from manifests.spans(piece)
+        yield from custom.spans(piece, self._custom)
+        yield from wrapping.spans(piece, self._worn)
+
+    def _worn(self, piece: str) -> Iterator[Span]:
+        """What is known by its looks, in base64 too."""
+        yield from shapes.spans(piece, self._rules)
+        yield from encoded.spans(piece, self._plain)
+
+    def _plain(self, piece: str) -> Iterator[Span]:
+        yield from shapes.spans(piece, self._rules)
+        yield from keys.spans(piece)
 
     def _replace(self, secret: str, kind: str, tally: Tally) -> str:
         tally[kind] += 1
@@ -174,17 +258,3 @@ class Redactor:
     def _placeholder(self, secret: str, kind: str) -> str:
         digest = hmac.new(self._key, secret.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
         return f"[redacted:{kind}:{digest[:8]}]"
-
-
-def _merged(spans: list[Span]) -> list[Span]:
-    """Overlapping spans as one, of the longest one's kind; of equally long ones the first found names it."""
-    merged: list[tuple[Span, int]] = []
-    for span in sorted(spans, key=lambda s: (s.start, -s.end)):
-        length = span.end - span.start
-        if not merged or span.start >= merged[-1][0].end:
-            merged.append((span, length))
-            continue
-        last, longest = merged[-1]
-        named = span if length > longest else last
-        merged[-1] = (named._replace(start=last.start, end=max(last.end, span.end)), max(longest, length))
-    return [span for span, _ in merged]

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gather_diagnostics.redaction import checks, patterns
-from gather_diagnostics.redaction.keys import Span
+from gather_diagnostics.redaction import checks, patterns, rules
+from gather_diagnostics.redaction.spans import Span
 
 _ATTRIBUTES = ("expires=", "path=", "domain=", "max-age=", "samesite=")
 
 
-def spans(text: str, rules: Sequence[patterns.Rule]) -> Iterator[Span]:
+def spans(text: str, chosen: Sequence[rules.Rule]) -> Iterator[Span]:
     """What the rules take, then cookies and PEM blocks; spans may overlap."""
     lowered = text.lower()
-    for rule in rules:
-        if any(hint in lowered for hint in rule.hints):
-            yield from _of_rule(text, rule)
+    hinted = [rule for rule in chosen for hint in rule.hints if hint in lowered]
+    for rule in dict.fromkeys(hinted):
+        yield from _of_rule(text, rule)
     if "cookie" in lowered:
         yield from _cookies(text)
-    if "PRIVATE KEY" in text:
+    if patterns.PEM_WORDS in text:
         yield from _pem_blocks(text)
+    yield from _putty_keys(text)
 
 
-def _of_rule(text: str, rule: patterns.Rule) -> Iterator[Span]:
+def _of_rule(text: str, rule: rules.Rule) -> Iterator[Span]:
     for match in rule.compiled().finditer(text):
         if rule.check is None or rule.check(match):
             yield Span(*match.span(checks.match_group(match)), rule.kind)
@@ -48,3 +49,11 @@ def _pem_blocks(text: str) -> Iterator[Span]:
         close = text.find("-----", end + len(patterns.PEM_END)) if end >= 0 else -1
         position = close + 5 if close >= 0 else len(text)
         yield Span(begin.start(), position, "private-key")
+
+
+def _putty_keys(text: str) -> Iterator[Span]:
+    position = 0
+    while begin := patterns.PUTTY_BEGIN.search(text, position):
+        end = text.find(patterns.PUTTY_END, begin.end())
+        position = end if end >= 0 else len(text)
+        yield Span(begin.end(), position, "private-key")

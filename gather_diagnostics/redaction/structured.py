@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from gather_diagnostics.redaction import keys, patterns, values
+from gather_diagnostics.redaction import keys, manifests, patterns, values
 
 Hide = Callable[[str], str]
 """Text to text without secrets."""
@@ -36,10 +36,25 @@ def _walk(value: Any, hide: Hide, replace: Replace, key: str = "") -> Any:
         case int():
             return _number(value, hide, replace, key)
         case Mapping():
+            value = _opened(value, replace)
             return {hide(str(k)): _walk(v, hide, replace, _key_of(value, str(k), key)) for k, v in value.items()}
         case Sequence():
             return [_element(v, hide, replace, flag, key) for v, flag in zip(value, _flags(value), strict=True)]
     return value
+
+
+def _opened(value: Mapping[str, Any], replace: Replace) -> Mapping[str, Any]:
+    """A Kubernetes Secret with a placeholder for each of its values, whatever their keys are called."""
+    if str(value.get("kind", "")).lower() != "secret":
+        return value
+    held = {part: value[part] for part in ("data", "stringData") if isinstance(value.get(part), Mapping)}
+    return {**value, **{part: {k: _shut(v, replace) for k, v in inner.items()} for part, inner in held.items()}}
+
+
+def _shut(value: Any, replace: Replace) -> Any:
+    if not isinstance(value, str) or not value or values.is_mask(value) or patterns.PLACEHOLDER.search(value):
+        return value
+    return replace(manifests.meaning(value), manifests.KIND)
 
 
 def _element(value: Any, hide: Hide, replace: Replace, flag: str, key: str) -> Any:

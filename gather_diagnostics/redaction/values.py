@@ -88,6 +88,21 @@ def is_secret(value: str, context: Context) -> bool:
     return not (context.prose and _is_prose(bare, context))
 
 
+def is_mask(value: str) -> bool:
+    """A variable, a template's place or a row of stars."""
+    return bool(_MASKS.fullmatch(value.strip()))
+
+
+def is_random(value: str) -> bool:
+    """Looks drawn at random: letters and digits, at least 16, that are neither words nor an id every log has."""
+    value = value.rstrip(_PUNCTUATION)
+    digits, uppers, lowers = (sum(map(t, value)) for t in (str.isdigit, str.isupper, str.islower))
+    if len(value) < 16 or not digits or not (uppers or lowers) or _is_name(value) or _UUID.fullmatch(value):
+        return False
+    is_whole = value.replace("=", "").isalnum()
+    return bool(uppers and lowers and digits > 1) or (is_whole and len(value) >= 20)
+
+
 def is_word_with_digits(value: str) -> bool:
     """Looks like a password in the middle of prose, where nothing but a blank leads to it."""
     has_both = any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
@@ -114,6 +129,8 @@ def _is_code(value: str, context: Context) -> bool:
     """A call, a subscript, an attribute or the variable of the same name: where the secret comes from."""
     bare = value.rstrip(",;)")
     if bare.casefold() in (context.key.casefold(), context.word) or _CODE_ROOTS.fullmatch(value):
+        return True
+    if context.spaced and value[0] == "$" and value[1:].rstrip(";,").isidentifier():
         return True
     if "()" in value or value.endswith(("(", "[")):
         return bool(_CALLS.fullmatch(value))
