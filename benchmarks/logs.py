@@ -1,6 +1,6 @@
 """How well and how fast log lines are grouped into patterns.
 
-    python benchmarks/logs.py [--data DIR] [--predictions FILE] [--accuracy-only] [--lines N]
+    python benchmarks/logs.py [--data DIR] [--predictions FILE] [--accuracy-only] [--lines N] [--size 1GB]
 
 DIR is laid out as <system>/structured.csv.gz, with the columns Content (the message) and EventId (its true group), as
 loghub's labelled samples are (Zhu et al., ISSRE 2023). Grouping accuracy is the share of lines whose group holds
@@ -9,7 +9,7 @@ settings. FILE gets {system: [group of each line, in order]} as JSON.
 
 Throughput is measured on the lines of all systems, over and over until there are N, in a file; reading that file into
 lines is measured in the same run, and Drain3 beside it where it is installed. "distinct" lines end in a number of their
-own, so that no two are equal.
+own, so that no two are equal. Then `logpass.py` measures the whole pass over SIZE bytes of mixed logs.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from typing import TypeVar
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import logpass
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
@@ -123,12 +124,20 @@ def _drain(what: str, lines: list[str]) -> None:
     _timed(what, len(lines), lambda: [miner.add_log_message(line) for line in lines])
 
 
+def _bytes(text: str) -> int:
+    number, unit = text[:-2], text[-2:].upper()
+    if unit not in ("KB", "MB", "GB") or not number.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it like 500MB or 10GB")
+    return int(number) * {"KB": 10**3, "MB": 10**6, "GB": 10**9}[unit]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared/benchmarks/logs")
     parser.add_argument("--predictions", type=Path, help="write the groups there")
     parser.add_argument("--accuracy-only", action="store_true", help="leave the timing out")
     parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--size", type=_bytes, default=_bytes("100MB"), help="of the mixed logs: 500MB, 10GB")
     options = parser.parse_args()
     logs = read(options.data)
     groups = grade(logs)
@@ -136,6 +145,9 @@ def main() -> None:
         options.predictions.write_text(json.dumps(groups), encoding="utf-8")
     if not options.accuracy_only:
         race(logs, options.lines)
+        messages = [text.replace("\n", " ") for lines in logs.values() for text in lines["Content"]]
+        with tempfile.TemporaryDirectory() as folder:
+            logpass.measure(messages, options.size, Path(folder) / "mixed.log")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,9 @@ def fit(lines: pa.Table, most: int, rung: int, edges: Iterable[datetime]) -> tup
     return folded, rung
 
 
-def fold(lines: pa.Table, rung: int, edges: Sequence[datetime]) -> pa.Table:
+def fold(
+    lines: pa.Table, rung: int, edges: Sequence[datetime], ladder: Sequence[tuple[Grain, Grain]] = LADDER
+) -> pa.Table:
     """Rows of `logs`, folded or not yet, at one rung of the ladder; the sum of their counts stays.
 
     Takes and gives the schema of `logs`, templates filled in; the order of rows says nothing.
@@ -85,7 +87,7 @@ def fold(lines: pa.Table, rung: int, edges: Sequence[datetime]) -> pa.Table:
     import pyarrow as pa
 
     rows = _rows(lines)
-    parts = zip((rows[~rows["error"]], rows[rows["error"]]), LADDER[rung], strict=True)
+    parts = zip((rows[~rows["error"]], rows[rows["error"]]), ladder[rung], strict=True)
     kept = pd.concat([_folded(part, grain, edges) for part, grain in parts]).sort_values("row")
     mask = np.zeros(len(lines), dtype=bool)
     mask[kept["row"]] = True

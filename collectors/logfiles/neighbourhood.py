@@ -7,26 +7,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
 
-from collectors.logfiles.sieve import OUTSIDE, Sieve
-from gather_diagnostics.logparse import Record
+from collectors.logfiles.sieve import OUTSIDE, Sieve, Timed
 from gather_diagnostics.selection import ERROR_LEVELS
 
 AROUND = 100
 """Records in front of the first error that are held until it comes, and behind it that are kept."""
 
 
-class Neighbourhood:
+T = TypeVar("T", bound=Timed)
+
+
+class Neighbourhood(Generic[T]):
     """One file's records on their way through the sieve; holds at most AROUND of them."""
 
     def __init__(self, sieve: Sieve) -> None:
         self._sieve = sieve
         # None stands for one that was kept anyway: neighbours are counted as they stand in the file.
-        self._before: deque[tuple[Record, str] | None] = deque(maxlen=AROUND)
+        self._before: deque[tuple[T, str] | None] = deque(maxlen=AROUND)
         self._after: int | None = None
         """How many more are kept behind the first error; None before it came."""
 
-    def sifted(self, record: Record) -> Iterator[Record]:
+    def sifted(self, record: T) -> Iterator[T]:
         """The records to keep now: this one, or none, or at the first error those held in front of it too."""
         refused = self._sieve.refusal(record)
         if refused == OUTSIDE:
@@ -41,3 +44,13 @@ class Neighbourhood:
             self._before.append((record, refused) if refused else None)
         else:
             self._after = max(self._after - 1, 0)
+
+    def passed(self, count: int, errors: Any) -> None:
+        """`count` records were kept without asking; `errors` are the positions (NumPy) of the incident's among them."""
+        if self._after is not None:
+            self._after = max(self._after - count, 0)
+        elif len(errors):
+            self._after = max(AROUND + 1 - (count - int(errors[0])), 0)
+            self._before.clear()
+        else:
+            self._before.extend([None] * min(count, AROUND))

@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 
 import zstandard
 
-from collectors.logfiles.neighbourhood import Neighbourhood
+from collectors.logfiles.choosing import Choice
 from collectors.logfiles.seeking import BISECT_FROM, micro, newlines, spans
 from collectors.logfiles.settings import NAME, LogSettings
 from collectors.logfiles.sieve import Sieve
-from collectors.logfiles.unpacking import Chunks, Source, plain, tester, unpacker
 from gather_diagnostics import Gap, Request, Rows
-from gather_diagnostics.logparse import Context, Record, Tally, batches, parse, split
+from gather_diagnostics.logparse import Context, Tally, records
+from gather_diagnostics.unpacking import Chunks, Source, plain, tester, unpacker
 
 SKEW = timedelta(minutes=2)
 """A newest line that is further ahead of the file's last write speaks of a wrong clock or time zone."""
@@ -99,29 +99,17 @@ class Reading:
 
     def _rows(self, stream: Source, changed: datetime) -> Iterator[Rows | Gap]:
         context = Context(zone=_zone(self.settings.timezone), reference=changed)
+        ref = self.where if self.path != "-" else "stdin"
+        choice = Choice(self.sieve)
+        given = {"ref": ref, "service": self.request.service, "instance": _instance(self.path)}
         for chunks, first_line in self._parts(stream, context):
-            lines = split(chunks, self.settings.max_line_bytes, self.tally)
             part = Context(context.zone, context.reference, first_line)
-            kept = self._kept(parse(self._noting(lines), part, self.tally))
-            ref = self.where if self.path != "-" else "stdin"
-            for batch in batches(kept, ref=ref, service=self.request.service, instance=_instance(self.path)):
-                yield Rows("logs", batch)
+            for batch in records(chunks, part, self.tally, cap=self.settings.max_line_bytes, **given):
+                yield from (Rows("logs", kept) for kept in choice.kept(batch))
+                self.newest = choice.newest
         self._judge()
         if self.path == "-":
             yield from self.problems
-
-    def _kept(self, records: Iterator[Record]) -> Iterator[Record]:
-        neighbourhood = Neighbourhood(self.sieve)
-        for record in records:
-            if record.own_time and record.time_us is not None and record.time_us > self.newest:
-                self.newest = record.time_us
-            yield from neighbourhood.sifted(record)
-
-    def _noting(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        for line in lines:
-            if not self.first:
-                self.first = line.strip()
-            yield line
 
     def _parts(self, stream: Source, context: Context) -> Iterator[tuple[Chunks, int]]:
         """(chunks to parse, number of their first line): the whole file, or what a bisection left of it."""
@@ -142,11 +130,13 @@ class Reading:
 
     def _guarded(self, chunks: Iterable[bytes]) -> Chunks:
         """The chunks until they end, break or reach a limit; the reason becomes a gap and what came stays."""
-        size = 0
+        size, lines = 0, 1
         try:
             for chunk in chunks:
+                self.first = self.first or chunk.lstrip().partition(b"\n")[0].strip()
                 yield chunk
                 size += len(chunk)
+                lines += chunk.count(b"\n")
                 if size >= self.settings.max_bytes:
                     self._stop("truncated", f"the first {size:,} bytes were read", "raise sources.logfiles.max_bytes")
                     return
@@ -154,7 +144,7 @@ class Reading:
                     self._stop("timeout", f"time was up after {size:,} bytes", "allow more time with --deadline")
                     return
         except (zlib.error, zstandard.ZstdError, EOFError) as error:
-            why = f"it is damaged after {size:,} decompressed bytes (line {self.tally.lines + 1:,}): {error}"
+            why = f"it is damaged after {size:,} decompressed bytes (line {lines:,}): {error}"
             self._stop("invalid", why, f"copy it again from where it comes; test it with: {tester(self.path)}")
         except OSError as error:
             self.problems.append(os_gap(self.where, error))

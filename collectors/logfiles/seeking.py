@@ -6,9 +6,9 @@ import itertools
 import sys
 from datetime import UTC, datetime, timedelta
 
-from collectors.logfiles.unpacking import CHUNK, Source, plain
 from gather_diagnostics import Request, Window
 from gather_diagnostics.logparse import Context, line_time
+from gather_diagnostics.unpacking import CHUNK, Source, plain
 
 BISECT_FROM = 64 << 20
 """Plain files from this size on are not read from the start, if they are sorted by time."""

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 from collectors.logfiles.seeking import bounds
 from collectors.logfiles.settings import NAME
 from gather_diagnostics import Gap, Request
-from gather_diagnostics.logparse import Record
 
 OUTSIDE = "outside"
 """The refusal of a record that nobody asked for."""
+
+
+class Timed(Protocol):
+    """What is looked at of a record."""
+
+    @property
+    def time_us(self) -> int | None: ...
+    @property
+    def level(self) -> str | None: ...
 
 
 class Sieve:
@@ -33,10 +42,34 @@ class Sieve:
         self._step = 5
         self._dropped = {"baseline": 0, "everyday": 0, "all": 0}
 
-    def in_incident(self, record: Record) -> bool:
+    def in_incident(self, record: Timed) -> bool:
         return record.time_us is not None and self._incident[0] <= record.time_us < self._incident[1]
 
-    def refusal(self, record: Record) -> str:
+    def inside(self, times: Any) -> Any:
+        """Which of the times (microseconds, NumPy) lie in a window."""
+        first, *others = ((times >= start) & (times < end) for start, end in self._spans)
+        for other in others:
+            first |= other
+        return first
+
+    def incident(self, times: Any) -> Any:
+        """Which of the times (microseconds, NumPy) lie in the incident window."""
+        return (times >= self._incident[0]) & (times < self._incident[1])
+
+    def all_kept(self, count: int, before: int, everyday: int) -> bool:
+        """Whether `count` records of the windows can be kept without asking further, and then counts them as kept.
+
+        `before` of them lie outside the incident window, `everyday` are below WARNING inside of it.
+        """
+        is_room = self._kept + count <= self._limit - self._limit // 10
+        if not is_room or self._before + before > self._share or self._everyday + everyday > self._share:
+            return False
+        self._kept += count
+        self._before += before
+        self._everyday += everyday
+        return True
+
+    def refusal(self, record: Timed) -> str:
         """Why this record is not kept; empty: it is."""
         moment = record.time_us
         if moment is None or not any(start <= moment < end for start, end in self._spans):
@@ -56,7 +89,7 @@ class Sieve:
         self._dropped[reason] -= 1
         return True
 
-    def _reason(self, record: Record) -> str:
+    def _reason(self, record: Timed) -> str:
         if self._kept >= self._limit - self._limit // 10:
             return "all"
         if not self.in_incident(record):

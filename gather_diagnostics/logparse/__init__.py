@@ -5,6 +5,8 @@
     for batch in batches(records, ref="/var/log/a.log", service="checkout"):
         yield Rows("logs", batch)
 
+`records` gives the same rows from bytes, most lines a block at once: what files are read with.
+
 The format is found line by line, since real files are mixed: JSON, logfmt, syslog (RFC 3164 and 5424), access logs,
 klog, and plain lines with a time in front, each also inside what Docker, CRI or `kubectl logs` wrap around it. Where
 the transport told the times, `bulk` does the same with most lines a batch at once.
@@ -16,6 +18,7 @@ from gather_diagnostics.logparse.lanes import everyday
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally, split
 from gather_diagnostics.logparse.records import Context, Record
 from gather_diagnostics.logparse.stream import line_time, parse
+from gather_diagnostics.logparse.whole import records
 
 __all__ = [
     "LINE_BYTES",
@@ -28,5 +31,6 @@ __all__ = [
     "everyday",
     "line_time",
     "parse",
+    "records",
     "split",
 ]

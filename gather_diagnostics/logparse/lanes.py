@@ -19,8 +19,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gather_diagnostics.logparse import stamps
 from gather_diagnostics.logparse.fields import path_of, plan
 from gather_diagnostics.logparse.levels import LONG, level_of
+from gather_diagnostics.logparse.records import Context
 from gather_diagnostics.logparse.structured import level_named
 from gather_diagnostics.model import Json
 
@@ -90,7 +92,7 @@ _LOGFMT = Form(
 )
 # With these in front `parse` looks for a time: of a month, a weekday, or klog's.
 _TIMELIKE = re.compile(r"Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec|Mon|Tue|Wed|Thu|Fri|Sat|Sun|[IWEF]\d")
-_ACCESS = r"\[\d\d/[A-Z][a-z]{2}/\d{4}:"
+_ACCESS = r"\[\d\d/[A-Z][a-z]{2}/\d{4}:|\A[^\s|]{1,40} {0,4}\|"
 
 
 def everyday(texts: pa.Array, extra: Mapping[str, Json], ends: Any = None) -> pa.Table:
@@ -132,14 +134,24 @@ def _plain(texts: pa.Array, extra: Mapping[str, Json]) -> Iterator[pa.Table]:
     index = _positions(texts, rf"\A(?:\d{{4}}-[^a-z]{{8,30}})?(?:{LONG.upper()}) ", _SPECIAL)
     found = pc.extract_regex(texts.take(index), _PLAIN)
     message = pc.struct_field(found, "message")
-    level = _by_value(pc.struct_field(found, "level"), level_of)
+    level = by_value(pc.struct_field(found, "level"), level_of)
     labels = pa.repeat(pa.scalar(_object(extra)), len(index))
     whole = _table(index, {"level": level, "message": message}, labels)
     yield whole.filter(pc.fill_null(pc.match_substring_regex(message, _WORDS), False))
 
 
-def _pairs(texts: pa.Array, form: Form, extra: Mapping[str, Json]) -> Iterator[pa.Table]:
-    """A table for each frequent form."""
+def pairs(lines: pa.Array, context: Context) -> pa.Table:
+    """Of lines (strings without nulls) that each begin a record, those of pairs: as `described` makes it."""
+    import pyarrow as pa
+
+    found = [*_pairs(lines, _JSON, {}, context), *_pairs(lines, _LOGFMT, {}, context)]
+    return pa.concat_tables(found) if found else described(pa.array([], pa.int64()), {}, None, None, [])
+
+
+def _pairs(
+    texts: pa.Array, form: Form, extra: Mapping[str, Json], context: Context | None = None
+) -> Iterator[pa.Table]:
+    """A table for each frequent form. With a context the time of each line is told, too."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -151,7 +163,7 @@ def _pairs(texts: pa.Array, form: Form, extra: Mapping[str, Json]) -> Iterator[p
         shape = masked.dictionary[entry["values"]].as_py()
         if entry["counts"] >= LEAST_LINES and (keys := _keys(shape, form)):
             own = pc.equal(masked.indices, pa.scalar(entry["values"], masked.indices.type))
-            yield _valued(index.filter(own), lines.filter(own), shape, keys, form, extra)
+            yield _valued(index.filter(own), lines.filter(own), shape, keys, form, extra, context)
 
 
 @functools.lru_cache(maxsize=512)
@@ -166,8 +178,15 @@ def _keys(shape: str, form: Form) -> tuple[str, ...]:
 
 
 def _valued(
-    index: pa.Array, lines: pa.Array, shape: str, keys: tuple[str, ...], form: Form, extra: Mapping[str, Json]
+    index: pa.Array,
+    lines: pa.Array,
+    shape: str,
+    keys: tuple[str, ...],
+    form: Form,
+    extra: Mapping[str, Json],
+    context: Context | None,
 ) -> pa.Table:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     first, *pieces = [re.escape(piece) for piece in shape.split("?")]
@@ -180,8 +199,15 @@ def _valued(
     checks = [pc.is_valid(column) for column in columns.values()]
     checks += [pc.match_substring_regex(column, _SCALAR) for column in raw.values() if form.typed]
     fits = functools.reduce(pc.and_, checks)
-    columns.pop("time", None)
-    return _table(index, columns, _labels(raw, form, extra, len(lines))).filter(fits)
+    time = columns.pop("time", None)
+    labels = _labels(raw, form, extra, len(lines))
+    if context is None:
+        return _table(index, columns, labels).filter(fits)
+    if time is None:
+        return described(index, columns, labels, None, [False] * len(index)).filter(fits)
+    read = stamps.read(pc.fill_null(pc.utf8_trim(time, characters='"'), ""), context, value=True)
+    told = described(index, columns, labels, pa.array(read.micros), read.zoneless)
+    return told.filter(pc.and_(fits, pa.array(read.known)))
 
 
 def _field(field: str, name: str, raw: pa.Array, form: Form) -> pa.Array:
@@ -190,12 +216,12 @@ def _field(field: str, name: str, raw: pa.Array, form: Form) -> pa.Array:
 
     if field == "level":
         if form.typed:
-            return _by_value(_where(raw, _SCALAR), lambda text: level_named(name, json.loads(text)))
-        return _by_value(raw, lambda text: level_named(name, text.strip('"')))
+            return by_value(_where(raw, _SCALAR), lambda text: level_named(name, json.loads(text)))
+        return by_value(raw, lambda text: level_named(name, text.strip('"')))
     if field == "time":
         return _where(raw, rf'\A"{_ZONED}"\z|{_EPOCH}' if form.typed else rf'\A"?{_ZONED}"?\z')
     value = pc.utf8_trim(_where(raw, r'\A"[^"]' if form.typed else r'\A"?[^"]'), characters='"')
-    return _by_value(value, path_of) if field == "endpoint" else value
+    return by_value(value, path_of) if field == "endpoint" else value
 
 
 def _where(raw: pa.Array, pattern: str) -> pa.Array:
@@ -238,12 +264,24 @@ def _positions(texts: pa.Array, pattern: str, without: str) -> pa.Array:
     return index.filter(pc.invert(pc.match_substring_regex(texts.take(index), without)))
 
 
-def _by_value(array: pa.Array, function: Callable[[str], str | None]) -> pa.Array:
+def by_value(array: pa.Array, function: Callable[[str], str | None]) -> pa.Array:
     """The function of each value, called once for equal ones."""
     import pyarrow as pa
 
     encoded = array.dictionary_encode()
     return pa.array([function(v) for v in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
+def described(
+    index: pa.Array, columns: Mapping[str, pa.Array], labels: pa.Array | None, time: pa.Array | None, zoneless: Any
+) -> pa.Table:
+    """`index`, FIELDS, `labels`, `time` (int64, microseconds; null: the line says none) and `zoneless` (bool)."""
+    import pyarrow as pa
+
+    count = len(index)
+    told = _table(index, columns, labels if labels is not None else pa.nulls(count, pa.string()))
+    told = told.append_column("time", (time if time is not None else pa.nulls(count)).cast(pa.int64()))
+    return told.append_column("zoneless", pa.array(zoneless, pa.bool_()))
 
 
 def _table(index: pa.Array, columns: Mapping[str, pa.Array], labels: pa.Array) -> pa.Table:

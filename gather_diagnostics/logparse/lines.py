@@ -36,10 +36,10 @@ def split(chunks: Iterable[bytes], cap: int = LINE_BYTES, tally: Tally | None = 
     for chunk in chunks:
         lines = chunk.split(b"\n")
         if len(lines) > 1:
-            yield _capped(rest + lines[0], skipped, cap, tally)
+            yield capped(rest + lines[0], skipped, cap, tally)
             rest, skipped = lines.pop(), 0
             for line in lines[1:]:
-                yield line if len(line) <= cap else _capped(line, 0, cap, tally)
+                yield line if len(line) <= cap else capped(line, 0, cap, tally)
         else:
             rest += lines[0]
         if len(rest) > 2 * cap:
@@ -47,10 +47,11 @@ def split(chunks: Iterable[bytes], cap: int = LINE_BYTES, tally: Tally | None = 
             skipped += len(rest) - (cap + 1)
             rest = rest[: cap + 1]
     if rest:
-        yield _capped(rest, skipped, cap, tally)
+        yield capped(rest, skipped, cap, tally)
 
 
-def _capped(line: bytes, skipped: int, cap: int, tally: Tally) -> bytes:
+def capped(line: bytes, skipped: int, cap: int, tally: Tally) -> bytes:
+    """A line of which the front was kept and `skipped` bytes were not."""
     if len(line) <= cap:
         return line
     length = len(line) + skipped

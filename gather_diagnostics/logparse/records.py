@@ -46,6 +46,8 @@ class Record:
     """How many lines it was made of."""
     own_time: bool = False
     """True when the time stood in the line; False when it was taken over from a neighbour."""
+    place: int = 0
+    """Number of the line with which it began; after `line` where the runtime cut that into parts."""
 
     @property
     def time(self) -> datetime | None:

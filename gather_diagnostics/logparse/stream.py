@@ -17,7 +17,7 @@ RECORD_CHARACTERS = LINE_BYTES
 HELD = 1_000
 """How many records in front of a stream's first time wait for it, so as to get it."""
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 Line = bytes | tuple[int, bytes]
 """A line without its newline; with microseconds since 1970-01-01 UTC where the transport knows its time."""
@@ -31,7 +31,7 @@ def parse(lines: Iterable[Line], context: Context | None = None, tally: Tally | 
     """
     tally = tally if tally is not None else Tally()
     context = context or Context()
-    joiner = _Joiner(context, tally)
+    joiner = Joiner(context, tally)
     held: deque[Record] = deque()
     last: int | None = None
     for record in joiner.records(lines):
@@ -67,7 +67,7 @@ def _dated(held: deque[Record], time: int | None) -> Iterator[Record]:
     held.clear()
 
 
-class _Joiner:
+class Joiner:
     """Joins partial lines and lines that belong together; one record is under way at a time."""
 
     def __init__(self, context: Context, tally: Tally) -> None:
@@ -80,6 +80,7 @@ class _Joiner:
         self._more: list[str] = []
         self._size = 0
         self._left_out = 0
+        self._now = 0
         self._parts: dict[str, _Partial] = {}
 
     def records(self, lines: Iterable[Line]) -> Iterator[Record]:
@@ -88,14 +89,14 @@ class _Joiner:
             time: int | None = None
             if isinstance(line, tuple):
                 time, line = line
-            if number == 1 and line.startswith(_BOM):
-                line = line[len(_BOM) :]
+            if number == 1 and line.startswith(BOM):
+                line = line[len(BOM) :]
             text = self._decoded(line)
             if not text or text.isspace():
                 self._tally.blank += 1
-            elif (ended := self._take(number, text, time)) is not None:
+            elif (ended := self.take(number, text, time)) is not None:
                 yield ended
-        yield from self._rest()
+        yield from self.rest()
 
     def _decoded(self, line: bytes) -> str:
         if line.endswith(b"\r"):
@@ -106,8 +107,9 @@ class _Joiner:
             self._tally.undecodable += 1
             return line.decode("utf-8", "replace")
 
-    def _take(self, number: int, text: str, time: int | None) -> Record | None:
-        """Put one line where it belongs. Returns the record that thereby ended."""
+    def take(self, number: int, text: str, time: int | None = None) -> Record | None:
+        """Put one line, not blank, where it belongs. Returns the record that thereby ended."""
+        self._now = number
         whole = unwrap(text, self.clock)
         lines = 1
         if whole is None:
@@ -121,14 +123,17 @@ class _Joiner:
         return self._place(number, lines, whole.text, time if time is not None else whole.time, whole)
 
     def _place(self, number: int, lines: int, text: str, time: int | None, whole: Unwrapped | None) -> Record | None:
+        if not text:
+            self._tally.blank += lines
+            return None
         own = text if time is not None else kubectl_rest(text)
         outer = time is not None or own is not text
         if self._record is not None and self._follower.follows(own, outer) and not self._stands_alone(own):
             self._append(own, lines)
             return None
-        ended = self._end()
+        ended = self.end()
         self._follower.begins(own)
-        self._record = record = Record(number, lines=lines, time_us=time, own_time=time is not None)
+        self._record = record = Record(number, lines=lines, time_us=time, own_time=time is not None, place=self._now)
         if whole is not None:
             record.labels = {**(whole.labels or {}), "stream": whole.stream}
         self._reader.fill(record, text)
@@ -154,7 +159,8 @@ class _Joiner:
         if self._record.level is None and text.startswith(TRACEBACK):
             self._record.level = "ERROR"
 
-    def _end(self) -> Record | None:
+    def end(self) -> Record | None:
+        """The record under way, which no line will follow."""
         record, self._record = self._record, None
         if record is not None and self._more:
             if self._left_out:
@@ -164,13 +170,14 @@ class _Joiner:
         self._left_out = 0
         return record
 
-    def _rest(self) -> Iterator[Record]:
+    def rest(self) -> Iterator[Record]:
         """What is under way when the stream ends, lines that never got their last part included."""
         for part in sorted(self._parts.values(), key=lambda p: p.number):
+            self._now += 1
             ended = self._place(part.number, part.lines, part.text, part.whole.time, part.whole)
             if ended is not None:
                 yield ended
-        if (ended := self._end()) is not None:
+        if (ended := self.end()) is not None:
             yield ended
 
 

@@ -17,8 +17,8 @@ import pytest
 import zstandard
 from logreading import logfiles, messages, orders, run
 
-from collectors.logfiles import collector, reading, unpacking
-from gather_diagnostics import Request
+from collectors.logfiles import collector, reading
+from gather_diagnostics import Request, unpacking
 
 MakeRequest = Callable[..., Request]
 

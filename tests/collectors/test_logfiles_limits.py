@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from logreading import line, logfiles, orders, run
 
-from collectors.logfiles import reading, seeking, unpacking
+from collectors.logfiles import reading, seeking
 from collectors.logfiles.neighbourhood import Neighbourhood
 from collectors.logfiles.sieve import Sieve
-from gather_diagnostics import Gap, Request, Window
+from gather_diagnostics import Gap, Request, Window, unpacking
 from gather_diagnostics.logparse import Record
 
 MakeRequest = Callable[..., Request]
@@ -93,7 +93,7 @@ def test_no_more_than_allowed_is_kept_and_nothing_twice(levels: list[str | None]
     request = Request("checkout", end, window, window.shifted(-hour), window)
     first = int((end - hour).timestamp() * 1e6)
     sieve = Sieve(request, limit)
-    neighbourhood = Neighbourhood(sieve)
+    neighbourhood: Neighbourhood[Record] = Neighbourhood(sieve)
     records = [Record(n, time_us=first + n, level=level) for n, level in enumerate(levels)]
     kept = [r.line for record in records for r in neighbourhood.sifted(record)]
     assert len(kept) <= limit
@@ -132,12 +132,12 @@ def big(now: datetime, days: int = 9) -> Iterable[str]:
 
 def parsed_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
-    real = reading.split
+    real = reading.records
 
-    def counting(chunks: Iterable[bytes], *args: Any) -> Iterator[bytes]:
-        return real((sizes.append(len(c)) or c for c in chunks), *args)  # type: ignore[func-returns-value]
+    def counting(chunks: Iterable[bytes], *args: Any, **named: Any) -> Iterator[Any]:
+        return real((sizes.append(len(c)) or c for c in chunks), *args, **named)  # type: ignore[func-returns-value]
 
-    monkeypatch.setattr(reading, "split", counting)
+    monkeypatch.setattr(reading, "records", counting)
     return sizes
 
 
