@@ -64,7 +64,9 @@ def readings(request: Request, tables: Tables) -> list[Reading]:
     metrics = metrics[metrics["metric"].isin([n for n, p in names.items() if p in wanted])]
     metrics = metrics.assign(plain=metrics["metric"].map(names)).sort_values("time", kind="stable")
     declared = _declared(tables)
-    return [r for resource in RESOURCES for m in resource.measures for r in _of_measure(resource, m, metrics, declared)]
+    known = set(metrics["plain"].unique())
+    measures = [(r, m) for r in RESOURCES for m in r.measures if known & {plain(n) for n in m.metrics}]
+    return [reading for resource, m in measures for reading in _of_measure(resource, m, metrics, declared)]
 
 
 def _of_measure(
