@@ -182,6 +182,11 @@ NOTABLE_SKEW = 2.0
 """Seconds between clocks from which times are corrected: an HTTP Date header tells whole seconds only."""
 
 
+def correction(skew: float | None) -> float:
+    """Seconds to take off a source's times: its skew, or 0 where that may be the header's own uncertain second."""
+    return skew if skew is not None and abs(skew) >= NOTABLE_SKEW else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Gap:
     """Something that was wanted and could not be read."""

@@ -1,12 +1,11 @@
-"""AWS's clock and ours: how far they are apart, and a request in AWS's times."""
+"""AWS's clock and ours: how far they are apart."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from collectors.cloudwatch.settings import NAME
-from gather_diagnostics import Gap, Request, Skew
-from gather_diagnostics.model import NOTABLE_SKEW
+from gather_diagnostics import Gap, Skew
 
 MOST_SKEW = 30
 """Seconds that AWS's clock may differ."""
@@ -25,10 +24,3 @@ def clock(skew: float | None) -> Iterator[Gap | Skew]:
 
 def _apart(skew: float) -> str:
     return f"AWS's clock is {abs(skew):,.0f} s {'ahead of' if skew > 0 else 'behind'} this machine's"
-
-
-def on_clock(request: Request, skew: float | None) -> Request:
-    """The request in AWS's times, where they differ by more than a Date header can tell."""
-    if skew is None or abs(skew) < NOTABLE_SKEW:
-        return request
-    return request.on_clock(skew)

@@ -12,12 +12,13 @@ from botocore.session import Session
 
 from collectors.cloudwatch import costs, credentials, groups, permissions, reading
 from collectors.cloudwatch.api import Api
-from collectors.cloudwatch.clock import clock, on_clock
+from collectors.cloudwatch.clock import clock
 from collectors.cloudwatch.insights import Meter
 from collectors.cloudwatch.settings import NAME, CloudWatchSettings
 from collectors.cloudwatch.side_by_side import Job
 from collectors.cloudwatch.troubles import CallError, gap
 from gather_diagnostics import Gap, Request, Rows, Skew, Target
+from gather_diagnostics.http.clock import asked_on
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""
@@ -86,7 +87,7 @@ class CloudWatch:
         meter = Meter(self.settings.max_scan_bytes)
         for item in self._apis(request):
             if isinstance(item, Api):
-                todo += reading.jobs(item, self.settings, on_clock(request, item.skew), meter)
+                todo += reading.jobs(item, self.settings, asked_on(request, item.skew), meter)
             else:
                 yield item
         yield from reading.read(todo, request.source_seconds * PATIENCE)

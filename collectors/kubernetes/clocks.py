@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics import Gap, Rows, Skew
-from gather_diagnostics.model import NOTABLE_SKEW
+from gather_diagnostics.model import correction
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,7 +38,7 @@ def on_the_first(clusters: Iterable[Iterable[Item]]) -> Iterator[Item]:
 
 
 def _corrected(skew: float) -> timedelta:
-    return timedelta(seconds=skew if abs(skew) >= NOTABLE_SKEW else 0.0)
+    return timedelta(seconds=correction(skew))
 
 
 def _moved(rows: Any, by: timedelta) -> Any:

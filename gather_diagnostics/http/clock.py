@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import requests
 
-from gather_diagnostics.model import NOTABLE_SKEW, Request
+from gather_diagnostics.model import Request, correction
 
 
 def skew(response: requests.Response) -> float | None:
@@ -21,7 +21,7 @@ def skew(response: requests.Response) -> float | None:
 
 def asked_on(request: Request, ahead: float | None) -> Request:
     """The request in the times of a server that is `ahead` seconds; as it is where that is not worth a correction."""
-    return request.on_clock(by) if (by := _notable(ahead)) else request
+    return request.on_clock(by) if (by := correction(ahead)) else request
 
 
 def is_throttled(response: requests.Response) -> bool:
@@ -41,12 +41,7 @@ def lifted(response: requests.Response) -> datetime | None:
     for name in ("X-RateLimit-Reset", "RateLimit-Reset"):
         if at is None and (unix := _number(headers.get(name, ""))) is not None and 0 < unix < 9e9:
             at = datetime.fromtimestamp(unix, UTC)
-    return at and at - timedelta(seconds=_notable(skew(response)))
-
-
-def _notable(ahead: float | None) -> float:
-    """0 where the difference may be the header's own uncertain second."""
-    return ahead if ahead is not None and abs(ahead) >= NOTABLE_SKEW else 0.0
+    return at and at - timedelta(seconds=correction(skew(response)))
 
 
 def _number(text: str) -> int | None:

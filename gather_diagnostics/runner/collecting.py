@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gather_diagnostics import plugins
 from gather_diagnostics.errors import PluginError
-from gather_diagnostics.model import Coverage, Gap, Raw, Request, Rows, Skew, Target
+from gather_diagnostics.model import Coverage, Gap, Raw, Request, Rows, Skew, Target, correction
 from gather_diagnostics.patterns import merged
 from gather_diagnostics.plugins import Collector
 from gather_diagnostics.progress import Progress, Silent
@@ -122,7 +122,7 @@ def _frames(readings: Sequence[Reading]) -> dict[str, pd.DataFrame]:
 
 
 def _taken(reading: Reading, table: str) -> list[pa.RecordBatch]:
-    ahead, batches = reading.shelf.correction, reading.shelf.batches.pop(table, [])
+    ahead, batches = correction(reading.shelf.skew), reading.shelf.batches.pop(table, [])
     return [_on_our_clock(batch, ahead) for batch in batches] if ahead else batches
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gather_diagnostics.folding import fit
-from gather_diagnostics.model import NOTABLE_SKEW, Coverage, Gap, Request, Target
+from gather_diagnostics.model import Coverage, Gap, Request, Target, correction
 from gather_diagnostics.progress import Step
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 16_000_000
 """Log lines that one source may have in memory, in bytes of Arrow: some 40,000 usual ones, more than a person reads.
-A run with two sources and two million lines then peaks at 180 MB above its imports (benchmarks/log_memory.py)."""
+A run with two sources and two million lines then stays below 500 MB with everything (benchmarks/sources.py)."""
 
 _LOST: frozenset[str] = frozenset({"unreachable", "denied", "timeout", "not_found", "failed", "invalid", "throttled"})
 
@@ -50,11 +50,6 @@ class Shelf:
             self.log_bytes += batch.nbytes
 
     @property
-    def correction(self) -> float:
-        """Seconds to take off the source's times: its skew, where that is more than an uncertain second."""
-        return self.skew if self.skew and abs(self.skew) >= NOTABLE_SKEW else 0.0
-
-    @property
     def crowded(self) -> bool:
         # What the last rung leaves may be more than the room: doubling it keeps the work linear in the lines.
         return self.log_bytes > max(LOG_BYTES, 2 * self.folded_bytes)
@@ -63,7 +58,7 @@ class Shelf:
         """The log lines folded to half the room, and the rung of the ladder; changes nothing here."""
         import pyarrow as pa
 
-        windows = request.on_clock(self.correction).windows()
+        windows = request.on_clock(correction(self.skew)).windows()
         edges = {edge for window in windows for edge in (window.start, window.end)}
         return fit(pa.Table.from_batches(self.batches["logs"]), LOG_BYTES // 2, self.rung or 0, edges)
 
