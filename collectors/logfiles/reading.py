@@ -101,10 +101,10 @@ class Reading:
         context = Context(zone=_zone(self.settings.timezone), reference=changed)
         ref = self.where if self.path != "-" else "stdin"
         choice = Choice(self.sieve)
-        given = {"ref": ref, "service": self.request.service, "instance": _instance(self.path)}
+        service, instance, cap = self.request.service, _instance(self.path), self.settings.max_line_bytes
         for chunks, first_line in self._parts(stream, context):
             part = Context(context.zone, context.reference, first_line)
-            for batch in records(chunks, part, self.tally, cap=self.settings.max_line_bytes, **given):
+            for batch in records(chunks, part, self.tally, ref=ref, service=service, instance=instance, cap=cap):
                 yield from (Rows("logs", kept) for kept in choice.kept(batch))
                 self.newest = choice.newest
         self._judge()

@@ -13,18 +13,21 @@ the transport told the times, `bulk` does the same with most lines a batch at on
 """
 
 from gather_diagnostics.logparse.batches import batches
+from gather_diagnostics.logparse.blocks import Block
 from gather_diagnostics.logparse.bulk import Part, bulk
 from gather_diagnostics.logparse.lanes import everyday
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally, split
 from gather_diagnostics.logparse.records import Context, Record
 from gather_diagnostics.logparse.stream import line_time, parse
-from gather_diagnostics.logparse.whole import records
+from gather_diagnostics.logparse.whole import Sieve, records, singles
 
 __all__ = [
     "LINE_BYTES",
+    "Block",
     "Context",
     "Part",
     "Record",
+    "Sieve",
     "Tally",
     "batches",
     "bulk",
@@ -32,5 +35,6 @@ __all__ = [
     "line_time",
     "parse",
     "records",
+    "singles",
     "split",
 ]

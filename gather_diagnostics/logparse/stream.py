@@ -170,6 +170,11 @@ class Joiner:
         self._left_out = 0
         return record
 
+    def passed(self) -> Record | None:
+        """Another's record stands before the next line. Returns the one that it ended."""
+        self._follower.begins("")
+        return self.end()
+
     def rest(self) -> Iterator[Record]:
         """What is under way when the stream ends, lines that never got their last part included."""
         for part in sorted(self._parts.values(), key=lambda p: p.number):

@@ -10,23 +10,24 @@ interpreter's lock, so that blocks are understood while whoever takes the batche
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.logparse.batches import batch
 from gather_diagnostics.logparse.blocks import Block, blocks
-from gather_diagnostics.logparse.lanes import FIELDS, pairs
+from gather_diagnostics.logparse.lanes import FIELDS, described, pairs
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally
 from gather_diagnostics.logparse.prose import prose
 from gather_diagnostics.logparse.records import Context, Record
-from gather_diagnostics.logparse.starts import spans
-from gather_diagnostics.logparse.stream import HELD, Joiner
+from gather_diagnostics.logparse.starts import begins, spans
+from gather_diagnostics.logparse.stream import HELD, Joiner, parse
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Sieve = Callable[[Iterator[Block]], Iterator[Block]]
 WORKERS = 2
 """Threads; as many blocks and one more are in memory. More brought nothing on two cores (benchmarks/logs.py)."""
 
@@ -53,22 +54,54 @@ def records(
     service: str,
     instance: str | None = None,
     cap: int = LINE_BYTES,
+    sieve: Sieve = iter,
 ) -> Iterator[pa.RecordBatch]:
     """Batches for `Rows("logs", batch)`, every column but `source` and `template`; `ref` becomes '<ref>:<line>'.
 
     `service` and `instance` stand in where a record names none; records of a stream that shows no time are left out.
-    `tally` counts along. Never raises on what a line holds; memory is bounded by a few blocks.
+    `tally` counts along. Never raises on what a line holds; memory is bounded by a few blocks. `sieve` may take lines
+    out of blocks that are records by themselves with a time of their own, if the line behind is such a one, too.
     """
     tally = tally if tally is not None else Tally()
     context = context or Context()
     joiner = Joiner(context, tally)
     dates = _Dates(tally)
-    for block in _ahead(blocks(chunks, cap, tally, context.first_line), context):
+    for block in _ahead(sieve(blocks(chunks, cap, tally, context.first_line)), context):
         tally.zoneless += _true(block.told["zoneless"])
         others = list(_joined(joiner, block))
         yield from dates.dated(block.told, others, ref, service, instance)
     yield from dates.dated(None, list(joiner.rest()), ref, service, instance)
     tally.zoneless += joiner.clock.zoneless
+
+
+def singles(lines: pa.Array, context: Context) -> pa.Table:
+    """What the parser makes of each line (string array) alone, as `lanes.described` makes it; `index` numbers them.
+
+    Lines are missing that may go on with a record before them, and those that the parser sees no record in.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    sure = np.flatnonzero(begins(lines))
+    alone = lines.take(pa.array(sure))
+    found = understand(Block(alone, sure, False, True), context)
+    tables = [found.told]
+    for number, text in zip(found.numbers, found.texts, strict=True):
+        tally = Tally()
+        # Not the first line of a file, which may begin with a BOM.
+        records = list(parse([text.encode()], replace(context, first_line=2), tally))
+        if len(records) == 1:
+            tables.append(_single(number, records[0], tally.zoneless > 0))
+    return pa.concat_tables(tables)
+
+
+def _single(number: int, record: Record, zoneless: bool) -> pa.Table:
+    import pyarrow as pa
+
+    made = batch([record], "", "", None)
+    columns = {name: made.column(name) for name in FIELDS} | {"service": pa.array([record.service], pa.string())}
+    time = pa.array([record.time_us if record.own_time else None], pa.int64())
+    return described(pa.array([number], pa.int64()), columns, made.column("labels"), time, [zoneless])
 
 
 def _true(column: pa.ChunkedArray) -> int:
@@ -94,10 +127,19 @@ def _ahead(found: Iterator[Block], context: Context) -> Iterator[Understood]:
 
 
 def _joined(joiner: Joiner, block: Understood) -> Iterator[Record]:
-    for number, text in zip(block.numbers, block.texts, strict=True):
+    import numpy as np
+
+    told = np.sort(block.told["index"].to_numpy())
+    # How many records that were told stand before each of the other lines.
+    before = np.searchsorted(told, block.numbers).tolist()
+    passed = 0
+    for number, text, count in zip(block.numbers, block.texts, before, strict=True):
+        if count > passed and (ended := joiner.passed()) is not None:
+            yield ended
+        passed = count
         if (ended := joiner.take(number, text)) is not None:
             yield ended
-    if block.ends and (ended := joiner.end()) is not None:
+    if (len(told) > passed or block.ends) and (ended := joiner.passed()) is not None:
         yield ended
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics.logparse import Context, Tally, batches, lanes, parse, records, split, whole
 from gather_diagnostics.logparse import blocks as cutting
@@ -111,7 +112,7 @@ def test_every_time_and_every_oddity_once(step: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250))
 @given(st.lists(LINE, max_size=25), st.sampled_from([7, 100, 10_000]))
 @example(
     ["2026-03-14 03:20:11 INFO x", "Traceback (most recent call last):", "  f()", "KeyError: 1", "java.lang.Error: x"],
@@ -123,7 +124,7 @@ def test_at_once_is_one_by_one(lines: list[str], step: int) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 @given(STAMP, BEHIND, TEXT, st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]))
 def test_one_line_between_others_in_any_zone(stamp: str, behind: str, text: str, zone: str) -> None:
     line = f"{stamp}{behind}{text}"
@@ -132,14 +133,13 @@ def test_one_line_between_others_in_any_zone(stamp: str, behind: str, text: str,
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(st.binary(max_size=60), LINE.map(str.encode)), max_size=12), st.sampled_from([1, 13, 1000]))
 def test_any_bytes(lines: list[bytes], step: int) -> None:
     assert_same(b"\n".join(lines), step=step)
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.integers(0, 90).map(lambda n: "é" * n), max_size=10), st.sampled_from([5, 50, 1000]), st.booleans())
 def test_long_lines_are_cut_alike(lines: list[str], step: int, windows: bool) -> None:
     raw = ("\r\n" if windows else "\n").join(f"2026-03-14 03:20:11 {line}" for line in lines).encode()
@@ -171,3 +171,11 @@ def test_nothing_is_held_back_where_no_beginning_is_sure() -> None:
     assert_same(raw)
     chunks = [raw[at : at + 100] for at in range(0, len(raw), 100)]
     assert max(len(block.texts) for block in cutting.blocks(chunks, 1000, Tally())) < 50
+
+
+def test_a_frame_behind_another_record_does_not_go_on_with_the_trace_before_it() -> None:
+    trace = "goroutine 7 [running]:\nmain.f(0x1)\n\t/a.go:5\n"
+    order = "2026-03-14T02:00:00.000Z INFO order placed\n"
+    data = (order + trace + order + "main.g(0x2)\n\t/a.go:9\n" + trace).encode()
+    lines = [int(ref[1:]) for batch in records([data], ref="", service="s") for ref in batch["ref"].to_pylist()]
+    assert lines == [record.line for record in parse(split([data]))]
