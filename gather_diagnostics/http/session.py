@@ -87,7 +87,9 @@ class Session(requests.Session):
         seconds = max(0.001, min(ANSWER_SECONDS, self.deadline - time.monotonic()))
         end = time.monotonic() + seconds
         bounds = {"stream": True, "allow_redirects": False, "timeout": (min(CONNECT_SECONDS, seconds), seconds)}
-        with super().send(request, **{**kwargs, **bounds}) as response:
+        # requests lets REQUESTS_CA_BUNDLE win over a session that is told not to verify (requests, issue 3829).
+        trust = {} if self.verify else {"verify": False}
+        with super().send(request, **{**kwargs, **bounds, **trust}) as response:
             # requests has no other way to hand over a body that was read elsewhere.
             response._content = read_body(response, end, LARGEST)
             response._content_consumed = True  # type: ignore[attr-defined]

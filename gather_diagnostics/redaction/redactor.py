@@ -70,6 +70,7 @@ class Redactor:
             *((rules.ADDRESSES,) if addresses else ()),
         )
         self._prefilters = (*rules.prefilters(self._rules), *self._custom.values())
+        self._lettered = rules.prefilters(tuple(rule for rule in self._rules if rule is not rules.BY_DIGITS))
         self._counts: dict[str, Counter[str]] = {}
         self._blocks = Blocks()
         self._lock = threading.Lock()
@@ -100,6 +101,32 @@ class Redactor:
                 arrays[column.name] = self._column(f"{table}.{column.name}", column, arrays[column.name], hits)
         return pa.RecordBatch.from_arrays(list(arrays.values()), schema=batch.schema)
 
+    def suspects(self, texts: pa.Array) -> pa.BooleanArray:
+        """Which texts (string array without nulls) may hold something, `suspects_by_digits` aside; a text that differs
+        from another in digits alone is suspect if that is. All others stay as they are."""
+        return self._match(texts, self._lettered)
+
+    def suspects_by_digits(self, texts: pa.Array) -> pa.BooleanArray:
+        """Which texts (string array without nulls) may hold something by what their digits are."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        may = pc.match_substring_regex(texts, rules.BY_DIGITS.needs)
+        is_taken = [any(shapes.spans_of(text, rules.BY_DIGITS)) for text in texts.filter(may).to_pylist()]
+        found = pc.replace_with_mask(may, may, pa.array(is_taken, pa.bool_()))
+        own = (pc.match_substring_regex(texts, pattern) for pattern in self._custom.values())
+        return functools.reduce(pc.or_, own, found)
+
+    @property
+    def digits_enough(self) -> str:
+        """RE2 and Python: a text without a match is never `suspects_by_digits`, whatever its digits."""
+        return "" if self._custom else rules.DIGITS_ENOUGH
+
+    @property
+    def in_key(self) -> bool:
+        """Whether a stream of records is inside of a key block (`batch`)."""
+        return bool(self._blocks)
+
     def _without_keys(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Log records that are lines of a key block, by what came before them."""
         import pyarrow as pa
@@ -116,7 +143,8 @@ class Redactor:
             text = texts[number]
             texts[number] = text[:start] + self._placeholder(text[start:end], "key-material") + text[end:]
         self._count("logs.message", {"key-material": len(found)} if found else {})
-        return batch.set_column(batch.schema.get_field_index("message"), "message", pa.array(texts, messages.type))
+        place = batch.schema.get_field_index("message")
+        return batch.set_column(place, batch.schema.field(place), pa.array(texts, messages.type))
 
     @property
     def report(self) -> Mapping[str, Mapping[str, int]]:
@@ -144,7 +172,7 @@ class Redactor:
             offset += len(array)
         return parts
 
-    def _match(self, array: pa.Array) -> pa.BooleanArray:
+    def _match(self, array: pa.Array, prefilters: Sequence[str] = ()) -> pa.BooleanArray:
         """Which values may hold something, as they are or with broken words made whole. Equal values are one."""
         import pyarrow as pa
         import pyarrow.compute as pc
@@ -154,7 +182,7 @@ class Redactor:
         # Arrow compiles a pattern anew on every call, which for a few rows is most of the work: so one call for both.
         broken = self._broken(distinct)
         whole = pc.replace_substring_regex(distinct.take(broken), wrapping.BREAK, "")
-        found = self._any(pa.concat_arrays([distinct, whole]))
+        found = self._any(pa.concat_arrays([distinct, whole]), prefilters or self._prefilters)
         hits = pa.concat_arrays(
             [pc.indices_nonzero(found.slice(0, len(distinct))), broken.filter(found.slice(len(distinct)))]
         )
@@ -171,10 +199,10 @@ class Redactor:
             return pa.array([], pa.uint64())
         return pc.indices_nonzero(pc.match_substring_regex(texts, wrapping.BREAK))
 
-    def _any(self, array: pa.Array) -> pa.BooleanArray:
+    def _any(self, array: pa.Array, prefilters: Sequence[str]) -> pa.BooleanArray:
         import pyarrow.compute as pc
 
-        each = (pc.match_substring_regex(array, prefilter) for prefilter in self._prefilters)
+        each = (pc.match_substring_regex(array, prefilter) for prefilter in prefilters)
         return functools.reduce(pc.or_, each)
 
     def _column(self, place: str, column: Column, array: pa.Array, hits: pa.BooleanArray) -> pa.Array:

@@ -15,7 +15,7 @@ def spans(text: str, chosen: Sequence[rules.Rule]) -> Iterator[Span]:
     lowered = text.lower()
     hinted = [rule for rule in chosen for hint in rule.hints if hint in lowered]
     for rule in dict.fromkeys(hinted):
-        yield from _of_rule(text, rule)
+        yield from spans_of(text, rule)
     if "cookie" in lowered:
         yield from _cookies(text)
     if patterns.PEM_WORDS in text:
@@ -23,7 +23,8 @@ def spans(text: str, chosen: Sequence[rules.Rule]) -> Iterator[Span]:
     yield from _putty_keys(text)
 
 
-def _of_rule(text: str, rule: rules.Rule) -> Iterator[Span]:
+def spans_of(text: str, rule: rules.Rule) -> Iterator[Span]:
+    """What one rule takes."""
     for match in rule.compiled().finditer(text):
         if rule.check is None or rule.check(match):
             yield Span(*match.span(checks.match_group(match)), rule.kind)
