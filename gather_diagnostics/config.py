@@ -194,9 +194,8 @@ def find(start: Path) -> Path | None:
 
 def read(path: Path) -> Config:
     """Raises ConfigError for a file that can't be read, isn't YAML, or does not fit `Settings`."""
-    node = _compose(path)
+    node, data = _composed(path)
     config = Config(path=path.absolute(), node=node)
-    data = yaml.SafeLoader("").construct_document(node) if node is not None else {}
     if not isinstance(data, dict):
         raise config.error((), f"expected keys such as sources and services, found {type(data).__name__}")
     data = _expand(config, data, ())
@@ -209,7 +208,8 @@ def read(path: Path) -> Config:
     return config
 
 
-def _compose(path: Path) -> yaml.Node | None:
+def _composed(path: Path) -> tuple[yaml.Node | None, Any]:
+    """The file as YAML's nodes, which know their lines, and as values."""
     try:
         with path.open("rb") as stream:
             content = stream.read(LARGEST + 1)
@@ -217,6 +217,7 @@ def _compose(path: Path) -> yaml.Node | None:
             raise ConfigError(f"{path} is larger than {LARGEST:,} bytes: is this the configuration file?")
         node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
         _refuse_aliases(path, node)
+        return node, yaml.SafeLoader("").construct_document(node) if node is not None else {}
     except OSError as error:
         raise ConfigError(f"can't read the configuration {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -225,9 +226,8 @@ def _compose(path: Path) -> yaml.Node | None:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"{path}{where}: not valid YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    return node
 
 
 def _refuse_aliases(path: Path, node: yaml.Node | None) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -133,6 +133,8 @@ def test_the_nearest_file_is_found_up_to_the_checkout(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=200))
+@example("=")
+@example("since: 2026-99-99")
 def test_any_text_is_a_configuration_or_a_sentence(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     file = tmp_path_factory.mktemp("c") / "diagnostics.yaml"
     file.write_text(text, encoding="utf-8", errors="surrogatepass")
