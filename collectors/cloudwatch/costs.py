@@ -13,7 +13,7 @@ Source: aws.amazon.com/cloudwatch/pricing, "Analyze (Logs Insights queries)".
 
 def told(settings: CloudWatchSettings) -> str:
     """What Logs Insights reads, how much of it at most, and what AWS charges for that."""
-    what = "counts error lines" if settings.insights else "reads groups of infrequent access"
+    what = "counts error lines and what is not read" if settings.insights else "reads groups of infrequent access"
     most = settings.max_scan_bytes
     if not most:
         return f"Logs Insights {what}, but is not asked: max_scan_bytes is 0"

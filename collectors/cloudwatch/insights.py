@@ -107,7 +107,7 @@ def counts(api: Api, groups: Sequence[str], window: Window, meter: Meter) -> tup
     # Levels and groups multiply the bins; all of them have to fit into one answer.
     most_bins = max(10, MOST_ROWS // (len(groups) * 6))
     seconds = next((s for s in (60, 300, 900, 3600) if window.length.total_seconds() / s <= most_bins), 3600)
-    answer = _run(api, list(groups), COUNTS.replace("{seconds}", str(seconds)), window, meter)
+    answer = run(api, list(groups), COUNTS.replace("{seconds}", str(seconds)), window, meter)
     return seconds, list(counted(answer))
 
 
@@ -122,7 +122,7 @@ def lines(
     pending = [window]
     while pending:
         span = pending.pop()
-        answer = _run(api, [group], ERRORS + LINES if errors else LINES, span, meter)
+        answer = run(api, [group], ERRORS + LINES if errors else LINES, span, meter)
         full = len(answer) >= MOST_ROWS
         if full and span.length.total_seconds() >= 2:
             middle = (span.start + span.length / 2).replace(microsecond=0)
@@ -132,7 +132,8 @@ def lines(
             yield [e for e in events(answer, _whole(api, losses)) if span.start.timestamp() * 1000 <= e["timestamp"]]
 
 
-def _run(api: Api, groups: list[str], query: str, window: Window, meter: Meter) -> list[Row]:
+def run(api: Api, groups: list[str], query: str, window: Window, meter: Meter) -> list[Row]:
+    """The rows of a query's answer. Raises CallError and TooCostlyError."""
     meter.check()
     # Both ends are whole seconds and inclusive; our windows are half-open.
     start, end = int(window.start.timestamp()), max(int(window.start.timestamp()), int(window.end.timestamp()) - 1)
@@ -177,7 +178,7 @@ def counted(rows: Iterable[Row]) -> Iterator[Count]:
     """Counts out of the answer to COUNTS. Pure; rows that are no such counts are left out."""
     for row in rows:
         stamp = next((v for k, v in row.items() if k.startswith("bin(")), "")
-        time = _time(stamp)
+        time = moment(stamp)
         text = row.get("lines", "")
         if time is not None and text.replace(".", "", 1).isdigit():
             level = LEVELS.get(row.get("told_level", "").upper(), "")
@@ -187,7 +188,7 @@ def counted(rows: Iterable[Row]) -> Iterator[Count]:
 def events(rows: Iterable[Row], whole: Callable[[str], str]) -> Iterator[dict[str, Any]]:
     """Events out of the answer to LINES; `whole(pointer)` gives a message that was cut. Pure otherwise."""
     for row in rows:
-        time = _time(row.get("@timestamp", ""))
+        time = moment(row.get("@timestamp", ""))
         if time is None:
             continue
         pointer = row.get("@ptr", "")
@@ -225,7 +226,7 @@ def _whole(api: Api, losses: Losses) -> Callable[[str], str]:
     return whole
 
 
-def _time(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
     """'2026-03-14 03:00:00.000', which is UTC."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from collectors.cloudwatch import groups, insights, logrows, steps
+from collectors.cloudwatch import counting, groups, insights, logrows, steps
 from collectors.cloudwatch.api import Api
 from collectors.cloudwatch.groups import Group
 from collectors.cloudwatch.insights import Count, Meter, TooCostlyError
 from collectors.cloudwatch.logrows import Event, Shaper
+from collectors.cloudwatch.remaining import Taken, ended, remaining
 from collectors.cloudwatch.settings import NAME, CloudWatchSettings
 from collectors.cloudwatch.side_by_side import side_by_side
 from collectors.cloudwatch.spans import from_milliseconds, milliseconds
@@ -41,7 +42,9 @@ def read(api: Api, settings: CloudWatchSettings, request: Request, meter: Meter,
     counted = [_of(group, counts) for group in found]
     sizes = [None if c is None else sum(one.lines for one in c) for c in counted]
     shares = steps.shares(sizes, settings.max_log_events)
-    reading = [_Reading(api, request, *given, meter) for given in zip(found, counted, shares, strict=True)]
+    given = zip(found, counted, shares, strict=True)
+    # `pattern` is not for groups of infrequent access.
+    reading = [_Reading(api, request, *g, meter, in_place=settings.insights and g[0].filterable) for g in given]
     yield from side_by_side([r.items for r in reading], THREADS)
 
 
@@ -82,6 +85,10 @@ class _Reading:
     share: int
     """Lines that are kept."""
     meter: Meter
+    in_place: bool = False
+    """Lines beyond the share are counted where they are."""
+    taken: list[Taken] = field(default_factory=list)
+    """Spans that were read to their ends."""
     seen: set[str] = field(default_factory=set)
     """Ids of events that are kept and that another step may meet again."""
     cut: list[str] = field(default_factory=list)
@@ -98,19 +105,39 @@ class _Reading:
         apart = {s for s in plan if not any(_overlap(s.window, o.window) for o in plan if o is not s)}
         # Logs Insights tells of its lines in no order that could be relied on.
         self._apart = apart if self.group.filterable else set()
+        failed = False
         try:
             for step in plan:
                 yield from self._step(step)
         except TooCostlyError as error:
             why = f"Logs Insights was stopped: {error}"
             yield truncated(self._wanted, why, "raise sources.cloudwatch.max_scan_bytes")
+            failed = True
         except CallError as error:
             yield gap(error, self._wanted, self._arn(error))
+            failed = True
         if self.counts is not None and sum(c.lines for c in self.counts) > self.share:
             self.cut.insert(0, "all lines around the first error, of the rest the lines with errors")
         if self.cut:
-            yield self._truncated()
+            told = (yield from self._counted()) if self.in_place and not failed else ""
+            yield self._truncated(told)
         yield from lost(self.losses, self.group.name)
+
+    def _counted(self) -> Any:
+        """Yields rows for the lines that were left, by pattern and minute; returns what is to be said of them."""
+        windows = (self.request.baseline, self.request.incident)
+        rests = remaining(windows, self.taken)
+        lines = 0
+        wanted = f"counts of the other lines of {self.group.name}"
+        try:
+            for rows in counting.read(self.api, self.group, rests, windows, self.meter, self.request.service):
+                lines += sum(row["count"] for row in rows)
+                yield Rows("logs", rows)
+        except TooCostlyError as error:
+            yield truncated(wanted, f"Logs Insights was stopped: {error}", "raise sources.cloudwatch.max_scan_bytes")
+        except CallError as error:
+            yield gap(error, wanted, self._arn(error))
+        return f"; {lines:,} others were counted in place, by pattern and minute" if lines else ""
 
     def _step(self, step: Step) -> Items:
         """The lines of one step; where there are more than it may keep: the errors of the rest."""
@@ -140,36 +167,44 @@ class _Reading:
     def _shaped(self, step: Step, times: list[int]) -> Any:
         """Yields rows and puts the first and last time of each page into `times`; returns whether it was cut."""
         shaper = Shaper(self.group, self.request.service)
-        cut = False
+        cut: int | None = None
         try:
             for events, full in self._pages(step):
                 for rows in shaper.parts(events):
                     yield from self._rows(rows)
-                cut = cut or full
+                cut = full
                 if stamps := [e["timestamp"] for e in events]:
                     times += [min(stamps), max(stamps)]
         except (CallError, TooCostlyError):
             yield from self._rows(shaper.rest())
             raise
         yield from self._rows(shaper.rest())
-        return cut
+        until = step.window.end if cut is None else from_milliseconds(cut)
+        if step.window.start < until:
+            self.taken.append(Taken(Window(step.window.start, until), bool(step.pattern)))
+        return cut is not None
 
     def _rows(self, rows: pa.RecordBatch | Sequence[dict[str, Any]]) -> Items:
         if len(rows):
             yield Rows("logs", rows)
 
-    def _pages(self, step: Step) -> Iterator[tuple[list[Event], bool]]:
-        """(new events of a page, whether no more may be kept). Raises CallError and TooCostlyError."""
+    def _pages(self, step: Step) -> Iterator[tuple[list[Event], int | None]]:
+        """(new events of a page, where no more may be kept: the time up to which all are, in milliseconds).
+
+        Raises CallError and TooCostlyError.
+        """
         kept = 0
         for page in self._source(step):
             events = [e for e in page if self._new(e)]
             given = min(len(events), step.most - kept, self.share - self._kept)
+            full = None
+            if given < len(events):
+                given, full = ended([e["timestamp"] for e in events], given)
             self._kept += given
             kept += given
-            full = given < len(events)
             self._remember(step, events[:given])
             yield events[:given], full
-            if full:
+            if full is not None:
                 return
 
     def _remember(self, step: Step, events: Sequence[Event]) -> None:
@@ -204,9 +239,9 @@ class _Reading:
             return ""
         return f"arn:aws:logs:{self.api.region}:*:log-group:{self.group.name}:*"
 
-    def _truncated(self) -> Gap:
+    def _truncated(self, told: str) -> Gap:
         kept = ", ".join(dict.fromkeys(self.cut))
-        why = f"more lines are in the windows than the {self.share:,} that may be kept; kept were {kept}"
+        why = f"more lines are in the windows than the {self.share:,} that may be kept; kept were {kept}{told}"
         mend = "raise sources.cloudwatch.max_log_events, or ask for a shorter window"
         return Gap(NAME, f"all {self._wanted}", "truncated", why, mend)
 

@@ -102,7 +102,9 @@ class CloudWatchSettings(BaseModel):
     )
     max_log_events: int = Field(default=200_000, ge=1, le=5_000_000, description="log lines kept in all")
     insights: bool = Field(
-        default=True, description="count error lines with Logs Insights first (AWS bills bytes scanned)"
+        default=True,
+        description="count lines with Logs Insights: errors first, then, by pattern, those that are too many to be read"
+        " (AWS bills bytes scanned)",
     )
     max_scan_bytes: int = Field(
         default=5 * 2**30, ge=0, description="bytes that Logs Insights may scan in one run; the query is stopped beyond"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from servers.alertmanager import alertmanager, post
 from servers.prometheus import saying, stub
@@ -122,7 +122,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(JSON, max_size=3))
 def test_odd_answers_are_rows_or_a_named_error(answer: list[Any]) -> None:
     window = Window(NOW - HOUR, NOW)

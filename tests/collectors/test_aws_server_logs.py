@@ -160,6 +160,12 @@ def rows(found: Mapping[str, Any]) -> list[dict[str, str]]:
             ],
         ),
         (
+            "filter toMillis(@timestamp) >= 0 and not (@message like /INFO|info/)"
+            ' | fields strcontains(@message, "ERROR") * strcontains(@message, "cache") as c0'
+            " | fields 1 - c0 as r0 | stats sum(c0) as a, sum(r0) as b",
+            [{"a": "1", "b": "3"}],
+        ),
+        (
             "fields @message # all of them\n| filter @log = '123456789012:/ecs/checkout' | limit 1",
             [{"@message": LINES[5]}],
         ),
@@ -173,6 +179,9 @@ def test_insights(server: AwsServer, text: str, expected: list[dict[str, str]]) 
 @pytest.mark.parametrize(
     "text",
     [
+        "fields 1 - as x",
+        "fields strcontains(@message) * 2 as x",
+        'fields 2 * "a" as x',
         "anomaly @message",
         "fields @message | sort @timestamp",
         "limit 10001",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.cloudwatch import logrows
@@ -46,7 +46,6 @@ def told(parts: list[Any]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: str(row["ref"]))
 
 
-@settings(max_examples=100, deadline=None)
 @given(EVENTS, st.integers(1, 30), st.sampled_from(["/ecs/checkout", "/aws/lambda/checkout"]))
 def test_a_page_at_once_is_event_by_event(given_events: list[tuple[str, str]], size: int, name: str) -> None:
     group = Group(name, "eu-west-1")

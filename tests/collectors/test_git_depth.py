@@ -311,6 +311,7 @@ def test_pieces_are_cut_and_kept_apart(pieces: list[bytes], size: int) -> None:
     assert found == [p[:7] for p in pieces]
 
 
+@pytest.mark.slow
 def test_a_message_of_fifty_megabytes(world: World, make_request: MakeRequest, now: datetime) -> None:
     sha = world.commit(now - HOUR, "Small", {"a": "1"})
     tree = world.git("rev-parse", "HEAD^{tree}")

@@ -78,6 +78,7 @@ def test_bombs_are_bounded(tmp_path: Path, make_request: MakeRequest, text: str)
         assert ("truncated", "raise sources.logfiles.max_bytes") in [(g.cause, g.mend) for g in gaps]
 
 
+@pytest.mark.slow
 def test_a_line_of_50_mb(tmp_path: Path, now: datetime, make_request: MakeRequest) -> None:
     path = tmp_path / "a.log"
     moment = (now - timedelta(minutes=1)).isoformat()

@@ -141,6 +141,7 @@ def parsed_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return sizes
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("ending", [timedelta(0), timedelta(days=4)])
 def test_big_sorted_files_are_bisected(
@@ -175,6 +176,7 @@ def test_big_unsorted_files_are_read_whole(
     assert sum(sizes) == (tmp_path / "a.log").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("content", [b"\0" * 200_000, b"no time here\n" * 20_000, b"x" * 300_000])
 def test_big_files_without_times(content: bytes, tmp_path: Path, make_request: MakeRequest) -> None:

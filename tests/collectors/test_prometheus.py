@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from collectors.prometheus import discovery, others, promql, queries, runs, shape, spans
@@ -23,10 +22,8 @@ from gather_diagnostics.tables import to_batch
 
 START = datetime(2026, 3, 14, 2, 0, tzinfo=UTC)
 
+
 # --- PromQL
-
-
-@examples(deadline=None)
 @given(st.text())
 def test_a_quoted_text_ends_where_it_should(text: str) -> None:
     literal = promql.quote(text)
@@ -34,7 +31,6 @@ def test_a_quoted_text_ends_where_it_should(text: str) -> None:
     assert re.sub(r"\\(u[0-9a-f]{4}|.)", lambda m: chr(int(m[1][1:], 16)) if m[1][1:] else m[1], literal[1:-1]) == text
 
 
-@examples(deadline=None)
 @given(st.text())
 def test_a_literal_pattern_matches_its_text_alone(text: str) -> None:
     assert re.fullmatch(promql.literally(text), text)
@@ -99,9 +95,6 @@ def test_a_native_histogram_is_asked_without_buckets() -> None:
 
 
 # --- windows
-
-
-@examples(deadline=None)
 @given(
     start=st.integers(0, 10**6),
     length=st.integers(1, 10**6),
@@ -187,7 +180,6 @@ JSON = st.recursive(
 )
 
 
-@examples(deadline=None)
 @given(st.lists(JSON, max_size=3))
 def test_odd_answers_are_rows_or_a_named_error(answer: list[Any]) -> None:
     try:
@@ -216,9 +208,6 @@ def test_a_row_leads_to_the_graph_of_its_query() -> None:
 
 
 # --- guards against too many series
-
-
-@examples(deadline=None)
 @given(st.lists(st.lists(st.text(max_size=300), max_size=30), max_size=2))
 def test_endpoints_told_one_by_one_fit_into_an_address(rankings: list[list[str]]) -> None:
     kept = queries.fitting(rankings)
@@ -264,7 +253,6 @@ def test_a_mean_changes_by_its_parts() -> None:
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@examples(deadline=None)
 @given(st.tuples(NUMBERS, NUMBERS, NUMBERS), st.sampled_from(["", "rate"]))
 def test_a_change_is_a_share(values: tuple[float, float, float], expr: str) -> None:
     moments = [(60.0 * n, {"x": v}) for n, v in enumerate(values)]

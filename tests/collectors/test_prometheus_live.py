@@ -18,6 +18,7 @@ import pytest
 from conftest import NOW
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 from servers.prometheus import openmetrics, prometheus, saying, stub
 
 from collectors.prometheus import Prometheus, client, promql, session
@@ -346,7 +347,7 @@ def connection(url: str) -> client.Client:
     return client.Client(url, session.Session(600))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example('"\\\n\r\t\x00\x7f\ufffd{}|(')
 @given(st.text(min_size=1, max_size=20))
 def test_any_name_makes_a_valid_query_that_means_it(connection: client.Client, name: str) -> None:

@@ -80,6 +80,11 @@ class Conditions:
             name = self.word()
             self.expect(")")
             return lambda row: row.get(name) is not None
+        if name == "toMillis":
+            # Times are milliseconds here anyway.
+            self.expect("(")
+            name = self.word()
+            self.expect(")")
         if self.take("not"):
             test = self.comparing(name, self.next())
             return lambda row: not test(row)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from servers.awsextra.insightsarithmetic import SIGNS, calculated
 from servers.awsextra.insightsfilter import Conditions, malformed, number, regex, unquoted
 from servers.awsextra.insightsfunctions import is_known, value
 from servers.awsextra.insightsrows import Row
@@ -73,12 +74,29 @@ class _Parser(Conditions):
     # Commands
 
     def do_fields(self) -> Step:
+        if self.calculates():
+            return self.calculation()
         names = self.names()
         self.made.columns += names
         calls = [source for source, _ in names if "(" in source and not source.startswith("bin(")]
         if unknown := [call for call in calls if not is_known(call)]:
             raise malformed(unknown[0])
         return lambda rows: [row | {c: v for c in calls if (v := value(c, row)) is not None} for row in rows]
+
+    def calculates(self) -> bool:
+        """Whether this command is arithmetic: one sum or product with a name."""
+        rest = self.tokens[self.at :]
+        bars = [n for n, token in enumerate(rest) if token.text == "|"]
+        texts = [token.text for token in rest[: bars[0] if bars else None]]
+        return "strcontains" in texts or any(sign in texts for sign in SIGNS)
+
+    def calculation(self) -> Step:
+        start = self.at
+        while not self.take("as"):
+            self.next()
+        worth, name = calculated(self.tokens[start : self.at - 1]), self.word()
+        self.made.columns.append((name, name))
+        return lambda rows: [row | {name: v} if (v := worth(row)) is not None else row for row in rows]
 
     def do_display(self) -> Step:
         self.made.columns = self.names()
