@@ -2,31 +2,43 @@
 
 The lines: half those of `loglines.py` (JSON, logfmt, plain, access logs, Python tracebacks), half real messages behind
 the fronts of log4j, logback, Python logging, RFC 3164 syslog, klog, Spark and epoch seconds; one in 150 goes on with a
-Java stack trace. Numbers of five to nine digits differ from lap to lap.
+Java stack trace, one in 25 with a word that never comes again. Numbers of five to nine digits and trace ids differ from
+lap to lap.
+
+The pass is the product's own over an archive (`gather_diagnostics analyze FOLDER`): a process for each core, counted
+with what it takes to start them. Drain3 gets the same lines, one process, without what it does not do: it neither
+parses nor redacts, nor keeps times.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
+import resource
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+from unittest import mock
 
 import loglines
-import pyarrow as pa
+import numpy as np
 
-from gather_diagnostics.logparse import Context, Tally, records
-from gather_diagnostics.patterns import masks, merge
-from gather_diagnostics.redaction import Redactor
-from gather_diagnostics.tables import to_batch
+from gather_diagnostics import Request, Window
+from gather_diagnostics.archive import alike, engines, learning, passing
+from gather_diagnostics.archive import read as read_archive
+from gather_diagnostics.archive.cuts import Part
+from gather_diagnostics.archive.files import listed
+from gather_diagnostics.progress import Silent
+from gather_diagnostics.selection import lines_in
 
 CHUNK = 1 << 20
+TRIED = 1 << 26
+"""Bytes on which tricks are tried."""
 LAP = 200_000
 """Lines after which numbers start again, with other endings."""
 DRAIN_LINES = 100_000
@@ -50,14 +62,15 @@ _JAVA = (
 
 
 def lap(messages: Sequence[str]) -> bytes:
-    """LAP lines and those of stack traces, with \\x01 where the number of the lap goes."""
+    """LAP lines and those of stack traces, with \\x01 and \\x02 where the number of the lap goes."""
     real = _real(cycle(messages))
     both = (
         line
         for pair in zip((line for _, line in loglines.stream(0, LAP, _START, timedelta(hours=1))), real, strict=False)
         for line in pair
     )
-    return _NUMBER.sub(b"\\1\x01", "".join(f"{line}\n" for line in islice(both, LAP)).encode())
+    text = "".join(f"{line}\n" for line in islice(both, LAP)).encode()
+    return _NUMBER.sub(b"\\1\x01", text).replace(b'"trace_id": "000', b'"trace_id": "\x02')
 
 
 def _real(messages: Iterable[str]) -> Iterator[str]:
@@ -65,96 +78,88 @@ def _real(messages: Iterable[str]) -> Iterator[str]:
         when = _START + number * timedelta(milliseconds=36)
         front = _FRONTS[number % len(_FRONTS)]
         given = {"t": when, "ms": when.microsecond // 1000, "n": number % 40, "s": int(when.timestamp())}
-        yield front.format(**given) + message + (_JAVA if number % 150 == 0 else "")
+        once = f" as Kq\x02Z{np.base_repr(number * 7919, 36)}" if number % 25 == 3 else ""
+        yield front.format(**given) + message + once + (_JAVA if number % 150 == 0 else "")
 
 
 def write(messages: Sequence[str], size: int, file: BinaryIO) -> int:
     """Whole laps until there are `size` bytes; how many bytes there are."""
     one, written, number = lap(messages), 0, 0
     while written < size:
-        written += file.write(one.replace(b"\x01", b"%03d" % (number % 1000)))
+        made = one.replace(b"\x01", b"%03d" % (number % 1000)).replace(b"\x02", b"%03x" % (number * 739 % 4096))
+        written += file.write(made)
         number += 1
     file.flush()
     return written
 
 
-def read(path: Path, size: int) -> Iterator[bytes]:
-    """At least `size` bytes in chunks: the file, over and over."""
-    left = size
-    while left > 0:
-        with path.open("rb", buffering=0) as file:
-            while left > 0 and (chunk := file.read(CHUNK)):
-                left -= len(chunk)
-                yield chunk
-
-
-def measure(messages: Sequence[str], size: int, path: Path) -> None:
-    """Print lines and megabytes a second of raw reading, of the pass and its parts, and of Drain3."""
-    with path.open("wb") as file:
-        write(messages, min(size, 1 << 30), file)
+def measure(messages: Sequence[str], size: int, folder: Path) -> None:
+    """Print lines and megabytes a second of raw reading, of the pass and of Drain3, and what each trick brings."""
+    one = folder / "mixed.log"
+    with one.open("wb") as file:
+        each = write(messages, min(size, 1 << 30), file)
+    for number in range(1, round(size / each)):
+        os.link(one, folder / f"mixed-{number}.log")
+    files = sorted(folder.iterdir())
+    size = sum(file.stat().st_size for file in files)
     started = time.perf_counter()
-    lines = sum(chunk.count(b"\n") for chunk in read(path, size))
+    lines = sum(chunk.count(b"\n") for file in files for chunk in _chunks(file))
     _print("raw reading", lines, size, time.perf_counter() - started)
-    before = _peak()
-    started, cpu = time.perf_counter(), time.process_time()
-    patterns, spent, tally = whole(read(path, size))
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    ours = _whole(folder, lines, size)
+    _race(one, ours)
+    _tricks(one)
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            yield chunk
+
+
+def _whole(folder: Path, lines: int, size: int) -> float:
+    window = Window(_START, _START + timedelta(hours=1))
+    request = Request("checkout", window.end, window, window.shifted(-window.length), window)
+    started, cpu = time.perf_counter(), _cpu()
+    found = read_archive(str(folder), request, engines.local, Silent(), whole=True)
+    seconds, cpu = time.perf_counter() - started, _cpu() - cpu
     ours = _print("whole pass", lines, size, seconds)
-    print(
-        "  "
-        + ", ".join(f"{part} {took:.2f} s" for part, took in spent.items())
-        + " (parsing goes on beside the others)"
-    )
-    print(f"  {cpu:.2f} s of CPU in all threads, {cpu / lines * 1e6:.2f} us a line")
-    counted = sum(patterns["lines"].to_pylist())
-    print(
-        f"  {len(patterns):,} patterns and levels of {counted:,} records; {tally.lines:,} lines, {tally.blank:,} blank"
-    )
-    print(f"  peak memory {_peak() / 1e6:,.0f} MB, of which {before / 1e6:,.0f} MB before the pass")
-    _race(path, ours)
+    logs = found.tables["logs"]
+    print(f"  {cpu:.2f} s of CPU in all processes, {cpu / lines * 1e6:.2f} us a line")
+    print(f"  {logs['template'].nunique():,} patterns, {len(logs):,} rows of {lines_in(logs):,} records")
+    largest = [resource.getrusage(who).ru_maxrss / 1000 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"  peak memory: {largest[0]:,.0f} MB here, {largest[1]:,.0f} MB in the larger of the others")
+    return ours
 
 
-def whole(chunks: Iterable[bytes]) -> tuple[pa.Table, Counter[str], Tally]:
-    """The patterns (template, level, lines, first, last), wall seconds of each part, and what parsing counted."""
-    redactor, tally, spent = Redactor(), Tally(), Counter[str]()
-    found: list[pa.Table] = []
-    context = Context(reference=datetime(2026, 3, 15, tzinfo=UTC))
-    batches = records(chunks, context, tally, ref="mixed.log", service="checkout")
-    at = time.perf_counter()
-    for batch in batches:
-        at = _spent(spent, "waiting for parsed records", at)
-        clean = redactor.batch("logs", to_batch("logs", "logfiles", batch))
-        at = _spent(spent, "redacting", at)
-        template = masks(clean["message"])
-        at = _spent(spent, "masking", at)
-        one = pa.repeat(1, len(clean))
-        rows = pa.table(
-            {"template": template, "level": clean["level"], "lines": one, "first": clean["time"], "last": clean["time"]}
-        )
-        found.append(_summed(rows))
-        if len(found) > 50:
-            found = [_summed(pa.concat_tables(found))]
-        at = _spent(spent, "counting", at)
-    table = pa.concat_tables(found).combine_chunks()
-    table = table.set_column(
-        table.schema.get_field_index("template"), "template", merge(table["template"].combine_chunks())
-    )
-    table = _summed(table)
-    _spent(spent, "merging", at)
-    return table, spent, tally
+def _cpu() -> float:
+    """CPU seconds of this process and of its ended children (getrusage(2))."""
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def _summed(rows: pa.Table) -> pa.Table:
-    made = rows.group_by(["template", "level"]).aggregate([("lines", "sum"), ("first", "min"), ("last", "max")])
-    return made.rename_columns(
-        [name.removesuffix("_sum").removesuffix("_min").removesuffix("_max") for name in made.column_names]
-    )
+def _tricks(path: Path) -> None:
+    """What one process spends on a part, and what it would without each of the tricks."""
+    file = next(file for file in listed(str(path.parent)) if file.path == str(path))
+    part = Part(file, 0, file.size if file.size < TRIED else TRIED)
+    print(f"one process, {TRIED / 1e6:.0f} MB, the second time that it meets such lines:")
+    _tried("as it is", part, ())
+    unsieved = mock.patch.object(alike.Alike, "sieve", lambda self, blocks: blocks)
+    _tried("each line through the parser", part, (unsieved,))
+    _tried("hexadecimal words not masked", part, (mock.patch.object(learning, "without_hex", lambda texts: texts),))
+    _tried("small blocks not joined", part, (mock.patch.object(alike, "JOINED", 0),))
+    _tried("nothing learned before", part, (), before=0)
 
 
-def _spent(spent: Counter[str], part: str, since: float) -> float:
-    now = time.perf_counter()
-    spent[part] += now - since  # type: ignore[assignment]
-    return now
+def _tried(name: str, part: Part, patches: Iterable[Any], before: int = 1) -> None:
+    work = passing.Pass("checkout", (), b"k" * 32)
+    for patch in (*patches, mock.patch.object(passing, "_KNOWN", learning.Known())):
+        patch.start()
+    for _ in range(before):
+        work(part)
+    cpu = time.process_time()
+    lines = work(part).counts["lines"]
+    print(f"  {name:30} {(time.process_time() - cpu) / lines * 1e6:6.2f} us of CPU a line", flush=True)
+    mock.patch.stopall()
 
 
 def _race(path: Path, ours: float) -> None:
@@ -179,9 +184,3 @@ def _print(what: str, lines: int, size: int, seconds: float) -> float:
         f"{what:24} {lines / seconds:12,.0f} lines/s {size / seconds / 1e6:10,.1f} MB/s   {seconds:.2f} s", flush=True
     )
     return lines / seconds
-
-
-def _peak() -> int:
-    status = Path("/proc/self/status").read_text()
-    found = re.search(r"VmHWM:\s+(\d+)", status)
-    return int(found[1]) * 1024 if found else 0

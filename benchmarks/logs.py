@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--predictions", type=Path, help="write the groups there")
     parser.add_argument("--accuracy-only", action="store_true", help="leave the timing out")
     parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--size", type=_bytes, default=_bytes("100MB"), help="of the mixed logs: 500MB, 10GB")
+    parser.add_argument("--size", type=_bytes, default=_bytes("1GB"), help="of the mixed logs: 500MB, 10GB")
     options = parser.parse_args()
     logs = read(options.data)
     groups = grade(logs)
@@ -147,7 +147,7 @@ def main() -> None:
         race(logs, options.lines)
         messages = [text.replace("\n", " ") for lines in logs.values() for text in lines["Content"]]
         with tempfile.TemporaryDirectory() as folder:
-            logpass.measure(messages, options.size, Path(folder) / "mixed.log")
+            logpass.measure(messages, options.size, Path(folder))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,137 @@
+"""Lines counted where they stand: as if the parser and the redactor had seen every one of them."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from gather_diagnostics import Window
+from gather_diagnostics.archive import alike, learning, passing
+from gather_diagnostics.archive.counting import Partial
+from gather_diagnostics.archive.cuts import Part
+from gather_diagnostics.archive.files import File
+from gather_diagnostics.archive.passing import Pass
+from gather_diagnostics.logparse import Block
+
+START = datetime(2026, 3, 14, 2, tzinfo=UTC)
+CARD = "4111111111111111"
+FRONTS = (
+    "{t:%Y-%m-%dT%H:%M:%S}.{ms:03d}Z {level} ",
+    "{t:%Y-%m-%d %H:%M:%S},{ms:03d} {level:5} [main] com.shop.Cart - ",
+    "{t:%b %d %H:%M:%S} host-{few} app[{n}]: ",
+    "{letter}{t:%m%d %H:%M:%S}.{ms:03d}000   {few} cart.go:71] ",
+    "{s}.{ms:03d} {level} ",
+    "{s} ",
+    "<{priority}>1 {t:%Y-%m-%dT%H:%M:%S}.{ms:03d}Z host{few} app {n} ID47 - ",
+    '10.0.{few}.7 - - [{t:%d/%b/%Y:%H:%M:%S} +0000] "GET /v{few}/orders?id={n} HTTP/1.1" {status} {n} ',
+    '{{"time": "{t:%Y-%m-%dT%H:%M:%S}.{ms:03d}Z", "level": {pino}, "pid": {n}, "id": "{hex}", "msg": "{json}"}}',
+    '{{"ts": {s}.{ms:03d}, "level": "{level}", "status": {status}, "tenant": "t{few}", "msg": "{json}"}}',
+    '{{"ts": {s}, "n": {zeros}, "path": "/v{few}/x", "status": {status}, "service": "s{few}", "method": "GET"}}',
+    '{{"ts": {s}{ms:03d}, "at": {other}, "timestamp": {odd}, "level": "{level}", "msg": "{json}"}}',
+    'time={t:%Y-%m-%dT%H:%M:%S}.{ms:03d}Z level={level} status={status} request_id={hex} msg="{json}"',
+    "{t:%Y-%m-%dT%H:%M:%S}.{ms:03d}000000Z stdout {part} {level} ",
+    "",
+)
+BODIES = (
+    "order {n} of customer {n} in {ms} ms",
+    "{other} after {odd}",
+    "cache {hex} missed, {hex} {n}",
+    "token={hex}",
+    "password=hunter{n}",
+    "card {card} of {n}",
+    "request_id={hex} tenant={few} done",
+    "{few}{few}:{few}{few}:{few}{few} went by",
+    "Grüße {n}",
+    "2026 {n} {zeros}",
+    "ERROR {n}\nTraceback (most recent call last):\n  File \"a.py\", line {n}, in f\nValueError: {n}",
+    "fail {n}\njava.lang.Error: x\n\tat a.B(C.java:{n})\nCaused by: y.Z: {n}",
+    "goroutine {n} [running]:\nmain.f(0x{hex})\n\t/a.go:{n}",
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "MIIEpAIBAAKCAQEA{hex}",
+)  # fmt: skip
+
+
+def line(number: int, draw: random.Random, fronts: list[str], bodies: list[str]) -> str:
+    when = START + timedelta(seconds=draw.choice([number, number, number // 60, 0]))
+    epoch = int(when.timestamp())
+    words = {
+        "t": when,
+        "s": epoch,
+        "ms": draw.choice([0, 7, draw.randrange(1000)]),
+        "level": draw.choice(["INFO", "ERROR", "info"]),
+        "letter": draw.choice("IWEF"),
+        "few": draw.randrange(3),
+        "n": draw.choice([draw.randrange(10), draw.randrange(100_000, 1_000_000)]),
+        "hex": f"{draw.getrandbits(64):016x}",
+        "priority": draw.randrange(10, 99),
+        "status": draw.choice([200, 404, 503]),
+        "part": draw.choice("FFP"),
+        "pino": draw.choice([10, 30, 50]),
+        "zeros": draw.choice(["10", "01", "00", "20"]),
+        "other": draw.choice([1524480000, 1146800000, epoch]),
+        "odd": draw.choice([1000000000, 9999999999]),
+        "card": draw.choice([CARD, "4111111111111112", "1111111111111111"]),
+    }
+    body = draw.choice(bodies).format(**words)
+    front = draw.choice(fronts)
+    made = front.format(**words, json=body.replace("\n", "\\n").replace('"', "'"))
+    return made + ("" if front.startswith(("{{", "time=")) else body)
+
+
+def counted(path: Path, patch: pytest.MonkeyPatch, windows: tuple[Window, ...], *, sieve: bool) -> Partial:
+    file = File(str(path), path.stat().st_size, datetime(2026, 3, 15, tzinfo=UTC))
+    patch.setattr(passing, "_KNOWN", learning.Known())
+    with patch.context() as one:
+        if not sieve:
+            one.setattr(alike.Alike, "sieve", lambda self, blocks: blocks)
+        return Pass("shop2", windows, b"k" * 32)(Part(file, 0, file.size))
+
+
+def frame(partial: Partial) -> pd.DataFrame:
+    found = partial.rows.to_pandas()
+    return found.sort_values(list(found.columns)).reset_index(drop=True)
+
+
+def same(path: Path, patch: pytest.MonkeyPatch, windows: tuple[Window, ...] = ()) -> Partial:
+    plain, quick = (counted(path, patch, windows, sieve=sieve) for sieve in (False, True))
+    assert quick.counts == plain.counts
+    assert quick.redactions == plain.redactions
+    pd.testing.assert_frame_equal(frame(quick), frame(plain))
+    return quick
+
+
+@pytest.mark.slow
+@given(st.randoms(use_true_random=False), st.integers(1, 5), st.integers(1, 4), st.booleans())
+@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_what_is_counted_is_what_would_have_been_parsed(
+    tmp_path_factory: pytest.TempPathFactory, draw: random.Random, some: int, few: int, windowed: bool
+) -> None:
+    fronts, bodies = draw.choices(FRONTS, k=some), draw.choices(BODIES, k=few)
+    path = tmp_path_factory.mktemp("alike") / "app.log"
+    path.write_text("".join(f"{line(n, draw, fronts, bodies)}\n" for n in range(draw.randrange(400))))
+    windows = (Window(START + timedelta(seconds=30), START + timedelta(seconds=170)),) if windowed else ()
+    with pytest.MonkeyPatch.context() as patch:
+        same(path, patch, windows)
+
+
+def test_nearly_all_lines_are_counted_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, path = random.Random(7), tmp_path / "app.log"
+    fronts, bodies = [FRONTS[0], FRONTS[2], FRONTS[7], FRONTS[8], FRONTS[9]], [BODIES[0], BODIES[2]]
+    path.write_text("".join(f"{line(n // 10, draw, fronts, bodies)}\n" for n in range(5000)))
+    parsed: list[int] = []
+    left = alike.Alike.without_counted
+
+    def noted(self: alike.Alike, block: Block) -> Block:
+        rest = left(self, block)
+        parsed.append(len(rest.texts))
+        return rest
+
+    monkeypatch.setattr(alike.Alike, "without_counted", noted)
+    assert same(path, monkeypatch).counts["lines"] == 5000
+    assert sum(parsed) < 1000
