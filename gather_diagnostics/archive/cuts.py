@@ -15,7 +15,7 @@ from gather_diagnostics.archive.files import File, opened
 from gather_diagnostics.logparse import Context, Record, parse
 from gather_diagnostics.unpacking import Chunks, Source, unpacker
 
-BLOCK = 32 << 20
+BLOCK = 128 << 20
 """Bytes of a plain file that are one part: seconds of work, which is what a lost worker costs."""
 _PROBE = 1 << 18
 """Bytes in which a record must begin for certain; else the block goes on to the next place."""

@@ -21,6 +21,7 @@ from gather_diagnostics.logparse import LINE_BYTES
 from gather_diagnostics.model import Coverage, Evidence, Gap, Request, Target, Window
 from gather_diagnostics.progress import Progress, Step
 from gather_diagnostics.redaction import Redactor
+from gather_diagnostics.redaction.settings import Redaction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,14 @@ would make it decades long."""
 
 
 def read(
-    place: str, request: Request, engine: Engine, progress: Progress, *, whole: bool, block: int = BLOCK
+    place: str,
+    request: Request,
+    engine: Engine,
+    progress: Progress,
+    *,
+    whole: bool,
+    block: int = BLOCK,
+    redaction: Redaction | None = None,
 ) -> Evidence:
     """The archive below a folder or an s3:// prefix, not yet analyzed; row by row the same whatever the engine.
 
@@ -45,9 +53,9 @@ def read(
     started = time.monotonic()
     files = listed(place)
     todo = list(parts(files, block))
-    work = Pass(request.service, () if whole else request.windows(), secrets.token_bytes(32))
+    work = Pass(request.service, () if whole else request.windows(), secrets.token_bytes(32), redaction or Redaction())
     partial = _watched(engine(work, todo), len(todo), work.edges, progress) if todo else merged((), ())
-    redactor = Redactor(key=work.key)
+    redactor = work.redaction.redactor(work.key)
     gaps = tuple(_hidden(gap, redactor) for gap in sorted([*partial.gaps, *_judged(partial)], key=str))
     if not partial.rows.num_rows:
         raise NoSourceError(_nothing(place, len(files), partial, gaps, work.windows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,7 @@ from gather_diagnostics.logparse import Context, Sieve, Tally, records
 from gather_diagnostics.model import Gap, Window
 from gather_diagnostics.patterns import masks
 from gather_diagnostics.redaction import Redactor
+from gather_diagnostics.redaction.settings import Redaction
 from gather_diagnostics.tables import schema, to_batch
 from gather_diagnostics.unpacking import Chunks, plain
 
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
 
 _CROWD = 100_000
 """Rows that are held before they are folded, at least."""
-_KNOWN = Known()
-"""Of this process: what it learned from one part it need not learn from the next."""
 _TALLIED = ("lines", "blank", "records", "cut", "undecodable")
 
 
@@ -42,6 +42,7 @@ class Pass:
     """Only records in one of them are kept; none: all are."""
     key: bytes = field(repr=False)
     """The redactors' (`Redactor`). Not shown, since engines log what they run."""
+    redaction: Redaction = field(default_factory=Redaction)
     most: int = MOST_ROWS
 
     @property
@@ -55,9 +56,9 @@ class Pass:
         A row's `ref` is path, start of the span and line in the span, newlines between them and the numbers padded, so
         that refs sort as the lines do.
         """
-        redactor = Redactor(key=self.key)
+        redactor = self.redaction.redactor(self.key)
         reading = _Reading(part.file)
-        alike = Alike(_KNOWN, reading.context, reading.tally, redactor, self.windows)
+        alike = Alike(_known(self.redaction.model_dump_json()), reading.context, reading.tally, redactor, self.windows)
         found = reading.found(part)
         counts = Counter(parts=1)
         batches = reading.batches(found, self.service, alike.sieve)
@@ -101,6 +102,13 @@ class Pass:
         time = batch["time"]
         spans = (pc.and_(pc.greater_equal(time, w.start), pc.less(time, w.end)) for w in self.windows)
         return batch.filter(reduce(pc.or_, spans))
+
+
+@functools.cache
+def _known(redaction: str) -> Known:
+    """This process's: what it learned from one part it need not learn from the next. What is clean depends on what is
+    redacted."""
+    return Known()
 
 
 def _completed(batch: pa.RecordBatch, reading: _Reading) -> pa.RecordBatch:

@@ -93,6 +93,7 @@ def _archived(
     if scheduler and engine != "dask":
         raise InputError("--scheduler is Dask's: say --engine dask as well")
     chosen = engines.dask(scheduler) if engine == "dask" else engines.local
-    request = build_request(load_config(None), service or _name(path), at=at, start=start, end=end)
+    config = load_config(None)
+    request = build_request(config, service or _name(path), at=at, start=start, end=end)
     with progress.choose(["archive"], quiet=quiet) as shown:
-        return read(path, request, chosen, shown, whole=not (at or start or end))
+        return read(path, request, chosen, shown, whole=not (at or start or end), redaction=config.settings.redaction)

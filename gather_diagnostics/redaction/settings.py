@@ -40,6 +40,6 @@ class Redaction(BaseModel):
         default_factory=list, description="RE2 expressions; what one of them matches as a whole stays"
     )
 
-    def redactor(self) -> Redactor:
-        """One for one run: its key is drawn here."""
-        return Redactor(emails=self.emails, addresses=self.addresses, patterns=self.patterns, allow=self.allow)
+    def redactor(self, key: bytes = b"") -> Redactor:
+        """One for one run: its key is drawn here, unless processes share the run."""
+        return Redactor(emails=self.emails, addresses=self.addresses, patterns=self.patterns, allow=self.allow, key=key)

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from gather_diagnostics import Window
-from gather_diagnostics.archive import alike, learning, passing
+from gather_diagnostics.archive import alike, passing
 from gather_diagnostics.archive.counting import Partial
 from gather_diagnostics.archive.cuts import Part
 from gather_diagnostics.archive.files import File
@@ -86,7 +86,7 @@ def line(number: int, draw: random.Random, fronts: list[str], bodies: list[str])
 
 def counted(path: Path, patch: pytest.MonkeyPatch, windows: tuple[Window, ...], *, sieve: bool) -> Partial:
     file = File(str(path), path.stat().st_size, datetime(2026, 3, 15, tzinfo=UTC))
-    patch.setattr(passing, "_KNOWN", learning.Known())
+    passing._known.cache_clear()
     with patch.context() as one:
         if not sieve:
             one.setattr(alike.Alike, "sieve", lambda self, blocks: blocks)
