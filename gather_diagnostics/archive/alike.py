@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.archive.counting import ONE_LINES
 from gather_diagnostics.archive.files import SOURCE
+from gather_diagnostics.archive.groups import Groups, summed
 from gather_diagnostics.archive.learning import Known, Prober
 from gather_diagnostics.archive.plans import NAMED, Places
 from gather_diagnostics.archive.shapes import cut, parts, ranges
@@ -23,14 +24,14 @@ from gather_diagnostics.model import Window
 from gather_diagnostics.tables import schema, to_batch
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
     from gather_diagnostics.redaction import Redactor
 
 JOINED = 1 << 22
 """Bytes of lines that go through the parser at a time, about."""
-_MINUTE = 60_000_000
+_MANY = 500_000
+"""Groups that are summed up."""
 _KEY_WORDS = b"PRIVATE KEY"
 
 
@@ -46,7 +47,8 @@ class Alike:
         self._redactor = redactor
         self._prober = Prober(context, redactor)
         self._windows = [tuple(round(edge.timestamp() * 1e6) for edge in (w.start, w.end)) for w in windows]
-        self._counted: list[pd.DataFrame] = []
+        self._edges = sorted(edge for window in self._windows for edge in window)
+        self._counted: list[Groups] = []
         self._first: dict[int, tuple[int, int, str]] = {}
         """Key to time, number and text of its first line."""
         self._is_dated = False
@@ -136,7 +138,6 @@ class Alike:
 
     def _count(self, block: Block, lines: Any, key: Any, micros: Any, zoneless: Any) -> None:
         import numpy as np
-        import pandas as pd
 
         self.records += len(lines)
         self._tally.records += len(lines)
@@ -149,13 +150,12 @@ class Alike:
         lines, key, micros = lines[inside], key[inside], micros[inside]
         if not len(lines):
             return
-        part = np.searchsorted(sorted(edge for w in self._windows for edge in w), micros, side="right")
-        rows = pd.DataFrame({"key": key, "minute": micros // _MINUTE, "part": part, "time": micros, "until": micros})
-        rows["number"], rows["lines"] = block.numbers[lines], 1
-        self._counted.append(_summed(rows))
-        self._note_first(block.texts, lines, key, micros, block.numbers[lines])
-        if sum(map(len, self._counted)) > 500_000:
-            self._counted = [_summed(pd.concat(self._counted))]
+        part = np.searchsorted(self._edges, micros, side="right")
+        found = summed(Groups.of(key, micros, part, block.numbers[lines]))
+        self._note_first(block, found)
+        self._counted.append(found)
+        if sum(len(groups.code) for groups in self._counted) > _MANY:
+            self._counted = [summed(Groups.joined(self._counted))]
 
     def rows(self, front: str, service: str, instance: str) -> pa.Table:
         """Of `logs`: a row for what is called the same, in each minute, and between edges of windows.
@@ -166,26 +166,24 @@ class Alike:
         import numpy as np
         import pandas as pd
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         if not self._counted:
             return schema("logs").empty_table()
-        rows = _summed(pd.concat(self._counted)).sort_values(["time", "number"], ignore_index=True)
-        named = pd.DataFrame([self._known.named[key] for key in rows["key"]], columns=list(NAMED))
+        rows = summed(Groups.joined(self._counted)).in_order()
+        named = pd.DataFrame([self._known.named[key] for key in rows.keys.tolist()], columns=list(NAMED))
         named["service"] = named["service"].fillna(service).replace("", service)
         named["instance"] = named["instance"].fillna(instance)
         columns = {name: pa.array(named[name], pa.string(), from_pandas=True) for name in NAMED}
         columns["message"] = columns["template"]
-        alone = pa.array(rows["lines"].to_numpy() == 1)
-        columns["time"], until = (
-            pa.array(rows[name].to_numpy()).cast(schema("logs").field("time").type) for name in ("time", "until")
-        )
-        columns["until"] = pc.if_else(alone, None, until)
-        columns["count"] = pc.if_else(alone, None, pa.array(rows["lines"].to_numpy()))
-        columns["ref"] = pa.array([f"{front}{number:012}" for number in rows["number"]], pa.string())
+        moment = schema("logs").field("time").type
+        alone = rows.lines == 1
+        columns["time"] = pa.array(rows.time).cast(moment)
+        columns["until"] = pa.array(rows.until, mask=alone).cast(moment)
+        columns["count"] = pa.array(rows.lines, mask=alone)
+        columns["ref"] = pa.array([f"{front}{number:012}" for number in rows.number.tolist()], pa.string())
         first = np.flatnonzero(~named.duplicated(["level", "template"]).to_numpy())
         batch = to_batch("logs", SOURCE, pa.RecordBatch.from_pydict(columns))
-        return _told(pa.Table.from_batches([batch]), first, self._texts(rows["key"].to_numpy()[first]))
+        return _told(pa.Table.from_batches([batch]), first, self._texts(rows.keys[first]))
 
     def _texts(self, keys: Any) -> pa.Table:
         """What stands in the first line of each of the keys alone."""
@@ -198,17 +196,18 @@ class Alike:
         clean = self._redactor.batch("logs", to_batch("logs", SOURCE, told.to_batches()[0]))
         return pa.Table.from_batches([clean]).select(list(ONE_LINES))
 
-    def _note_first(self, texts: pa.Array, lines: Any, key: Any, micros: Any, numbers: Any) -> None:
+    def _note_first(self, block: Block, found: Groups) -> None:
         """Remember each key's earliest line."""
         import numpy as np
 
-        order = np.lexsort((numbers, micros, key))
-        heads = order[np.flatnonzero(np.diff(key[order], prepend=-1))]
-        for row in heads.tolist():
-            now = (int(micros[row]), int(numbers[row]))
-            before = self._first.get(int(key[row]))
-            if before is None or now < before[:2]:
-                self._first[int(key[row])] = (*now, texts[int(lines[row])].as_py())
+        # Groups of one key stand in the order of their times.
+        heads = np.flatnonzero(np.diff(found.keys, prepend=-1))
+        place = np.searchsorted(block.numbers, found.number[heads]).tolist()
+        firsts = zip(found.keys[heads].tolist(), found.time[heads].tolist(), found.number[heads].tolist(), strict=True)
+        for (key, time, number), line in zip(firsts, place, strict=True):
+            before = self._first.get(key)
+            if before is None or (time, number) < before[:2]:
+                self._first[key] = (time, number, block.texts[line].as_py())
 
 
 def _one(blocks: list[Block]) -> Block:
@@ -217,15 +216,6 @@ def _one(blocks: list[Block]) -> Block:
 
     numbers = np.concatenate([block.numbers for block in blocks])
     return Block(pa.concat_arrays([b.texts for b in blocks]), numbers, blocks[0].goes_on, blocks[-1].ends)
-
-
-def _summed(rows: pd.DataFrame) -> pd.DataFrame:
-    """One row for each key, minute and part: its first line, the lines, and the time of the last."""
-    rows = rows.sort_values(["time", "number"], kind="stable")
-    groups = rows.groupby(["key", "minute", "part"], sort=False)
-    return groups.agg(
-        time=("time", "first"), number=("number", "first"), until=("until", "max"), lines=("lines", "sum")
-    ).reset_index()
 
 
 def _told(rows: pa.Table, which: Any, texts: pa.Table) -> pa.Table:

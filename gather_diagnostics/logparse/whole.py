@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.logparse.batches import batch
-from gather_diagnostics.logparse.blocks import Block, blocks
+from gather_diagnostics.logparse.blocks import LARGEST, Block, blocks
 from gather_diagnostics.logparse.lanes import FIELDS, described, pairs
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally
 from gather_diagnostics.logparse.prose import prose
@@ -54,7 +54,7 @@ def records(
     service: str,
     instance: str | None = None,
     cap: int = LINE_BYTES,
-    sieve: Sieve = iter,
+    sieve: Sieve | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Batches for `Rows("logs", batch)`, every column but `source` and `template`; `ref` becomes '<ref>:<line>'.
 
@@ -66,7 +66,9 @@ def records(
     context = context or Context()
     joiner = Joiner(context, tally)
     dates = _Dates(tally)
-    for block in _ahead(sieve(blocks(chunks, cap, tally, context.first_line)), context):
+    # A sieve wants to see many lines before it lets the first through.
+    found = blocks(chunks, cap, tally, context.first_line, LARGEST if sieve else None)
+    for block in _ahead(sieve(found) if sieve else found, context):
         tally.zoneless += _true(block.told["zoneless"])
         others = list(_joined(joiner, block))
         yield from dates.dated(block.told, others, ref, service, instance)
