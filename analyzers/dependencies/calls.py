@@ -12,7 +12,7 @@ from analyzers.dependencies.peers import Peers
 from analyzers.dependencies.signals import Signal, moment
 from gather_diagnostics import Request, Tables, Window
 from gather_diagnostics.selection import seconds, support, within
-from gather_diagnostics.shifts import Shift, first_shift
+from gather_diagnostics.statistics.shifts import Shift, first_shift
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from analyzers.dependencies.texts import INBOUND, KINDS, OWN_POOL, Target, targe
 from gather_diagnostics import Request, Tables, Window
 from gather_diagnostics.patterns import texts
 from gather_diagnostics.selection import line_times, lines_by, lines_in, of_service, support, within
-from gather_diagnostics.shifts import first_burst
+from gather_diagnostics.statistics.shifts import first_burst
 
 if TYPE_CHECKING:
     import pandas as pd

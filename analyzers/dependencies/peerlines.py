@@ -12,7 +12,7 @@ from analyzers.dependencies.peers import Peers
 from analyzers.dependencies.signals import Signal, moment
 from gather_diagnostics import Finding, Request, Tables
 from gather_diagnostics.selection import ERROR_LEVELS, last_times, line_times, lines_in, seconds, support, within
-from gather_diagnostics.shifts import first_burst
+from gather_diagnostics.statistics.shifts import first_burst
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ logs. Details: baseline, incident, peak, peak_time, changed, trend (rising, fall
 (metrics or logs); of log_errors also share and baseline_share (0..1, error lines out of all, null without lines).
 
 'error_rate:slice' and 'log_errors:slice' where something rose and there are values to compare: which of them carry the
-rise. Details: basis, weights and those of `gather_diagnostics.breakdown.as_details`.
+rise. Details: basis, weights and those of `gather_diagnostics.slicing.breakdown.as_details`.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ import numpy as np
 
 from analyzers.error_rate.recent import direction, recent
 from gather_diagnostics import Finding, Request, Tables, Window
-from gather_diagnostics.breakdown import as_details, compared, of_error_lines, words
 from gather_diagnostics.selection import ERROR_LEVELS, line_times, lines_in, of_service, seconds, support, within
-from gather_diagnostics.slices import carriers
+from gather_diagnostics.slicing.breakdown import as_details, compared, of_error_lines, words
+from gather_diagnostics.slicing.slices import carriers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gather_diagnostics import Window
 from gather_diagnostics.selection import seconds
-from gather_diagnostics.trends import trend
+from gather_diagnostics.statistics.trends import trend
 
 if TYPE_CHECKING:
     import pandas as pd

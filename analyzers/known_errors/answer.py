@@ -20,9 +20,9 @@ import pandas as pd
 from analyzers.known_errors.catalogue import catalogue
 from analyzers.known_errors.matching import matches
 from gather_diagnostics import Finding, Request, Tables, analyzer
-from gather_diagnostics.frequency import Frequency, frequency
 from gather_diagnostics.model import KnownError
 from gather_diagnostics.selection import lines_in, support, within
+from gather_diagnostics.statistics.frequency import Frequency, frequency
 
 if TYPE_CHECKING:
     from gather_diagnostics.model import Severity

@@ -4,8 +4,8 @@ One finding per percentile of the whole service, and one for each endpoint whose
 baseline, incident, peak (seconds), peak_time, ratio, changed.
 
 'latency:slice' where latency rose and there are values to compare: which of them carry the rise. Details: stat, unit,
-weights and those of `gather_diagnostics.breakdown.as_details`. Percentiles of parts do not add up to the whole's: what
-a value adds to the rise is taken as its traffic times the rise of its own percentile.
+weights and those of `gather_diagnostics.slicing.breakdown.as_details`. Percentiles of parts do not add up to the
+whole's: what a value adds to the rise is taken as its traffic times the rise of its own percentile.
 """
 
 from analyzers.latency.answer import latency

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gather_diagnostics import Finding, Findings, Request, Tables, Window, analyzer
-from gather_diagnostics.breakdown import Breakdown, as_details, compared, of_samples, words
 from gather_diagnostics.selection import service_metric, since_onset, support, within
-from gather_diagnostics.slices import Carrier, carriers
+from gather_diagnostics.slicing.breakdown import Breakdown, as_details, compared, of_samples, words
+from gather_diagnostics.slicing.slices import Carrier, carriers
 
 if TYPE_CHECKING:
     import pandas as pd

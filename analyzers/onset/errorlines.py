@@ -18,7 +18,7 @@ from gather_diagnostics.selection import (
     support,
     within,
 )
-from gather_diagnostics.shifts import Shift, first_burst
+from gather_diagnostics.statistics.shifts import Shift, first_burst
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,9 @@ import numpy as np
 
 from analyzers.onset.signals import CONFIRMED, Signal, clock, moment
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.episodes import likeliest_onset, onset_of
 from gather_diagnostics.selection import of_service, seconds, service_metric, support, within
-from gather_diagnostics.shifts import BEYOND, RUN, Shift, first_shift, robust_scale
+from gather_diagnostics.statistics.episodes import likeliest_onset, onset_of
+from gather_diagnostics.statistics.shifts import BEYOND, RUN, Shift, first_shift, robust_scale
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ import numpy as np
 
 from analyzers.saturation.readings import Reading
 from gather_diagnostics import Request
-from gather_diagnostics.shifts import first_shift
+from gather_diagnostics.statistics.shifts import first_shift
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -77,20 +77,20 @@ def _of_measure(
         rows = rows[rows["stat"].isin(measure.stats)]
     rows = rows[rows["unit"].isin(list(_SHARES)) == (measure.kind == "share")] if measure.kind != "left" else rows
     limits = metrics[metrics["plain"].isin([plain(n) for n in measure.limits])]
-    for _, its in rows.groupby(_SERIES, dropna=False, sort=True):
-        first = its.iloc[0]
-        limit = _limit(measure, first, limits, declared)
+    for key, its in rows.groupby(_SERIES, dropna=False, sort=True)[["time", "value"]]:
+        series = dict(zip(_SERIES, key, strict=True))
+        limit = _limit(measure, series, limits, declared)
         if measure.kind == "used" and not limit:
             continue
         yield Reading(
             resource,
             measure.kind,
-            str(first["metric"]),
-            str(first["unit"]),
-            _text(first["callee"]),
-            _text(first["instance"]),
+            str(series["metric"]),
+            str(series["unit"]),
+            _text(series["callee"]),
+            _text(series["instance"]),
             seconds(its["time"]),
-            _shares(measure.kind, str(first["unit"]), its["value"].to_numpy(float), limit),
+            _shares(measure.kind, str(series["unit"]), its["value"].to_numpy(float), limit),
             limit,
             its.index.to_numpy(),
             measure.floor,
@@ -111,16 +111,20 @@ def _shares(kind: Kind, unit: str, values: NDArray[np.float64], limit: float | N
             return values
 
 
-def _limit(measure: Measure, first: pd.Series[Any], limits: pd.DataFrame, declared: Mapping[str, Any]) -> float | None:
+def _limit(
+    measure: Measure, series: Mapping[str, Any], limits: pd.DataFrame, declared: Mapping[str, Any]
+) -> float | None:
     """The limit of the same instance in the same unit: the latest a metric tells, else what its manifest says."""
     if measure.kind != "used":
         return None
-    same = limits[limits["unit"] == first["unit"]]
+    same = limits[limits["unit"] == series["unit"]]
     for column in ("callee", "instance"):
-        value = first[column]
+        value = series[column]
         same = same[same[column].isna() if pd.isna(value) else same[column] == value]
     found = (
-        float(same["value"].iloc[-1]) if len(same) else declared.get(_text(first["instance"]), {}).get(measure.declared)
+        float(same["value"].iloc[-1])
+        if len(same)
+        else declared.get(_text(series["instance"]), {}).get(measure.declared)
     )
     return float(found) if isinstance(found, int | float) and found > 0 else None
 

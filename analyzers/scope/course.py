@@ -12,8 +12,8 @@ import numpy as np
 from analyzers.scope.series import of_lines, of_metric
 from gather_diagnostics import Request, Tables, Window
 from gather_diagnostics.selection import ERROR_LEVELS, of_service
-from gather_diagnostics.shifts import BEYOND, robust_scale
-from gather_diagnostics.trends import trend
+from gather_diagnostics.statistics.shifts import BEYOND, robust_scale
+from gather_diagnostics.statistics.trends import trend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

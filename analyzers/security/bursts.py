@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gather_diagnostics import Window
-from gather_diagnostics.shifts import first_burst
+from gather_diagnostics.statistics.shifts import first_burst
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

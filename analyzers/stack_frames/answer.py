@@ -33,9 +33,9 @@ from analyzers.stack_frames.model import Frame, Trace
 from analyzers.stack_frames.own import own_frames, root
 from analyzers.stack_frames.repository import Repository, Touch
 from gather_diagnostics import Finding, Request, Tables, analyzer
-from gather_diagnostics.frequency import Frequency, frequency
 from gather_diagnostics.patterns import templates
 from gather_diagnostics.selection import lines_in, of_service, support, within
+from gather_diagnostics.statistics.frequency import Frequency, frequency
 
 if TYPE_CHECKING:
     from gather_diagnostics.model import Severity

@@ -53,7 +53,8 @@ def find(logs: pd.DataFrame) -> Found:
     in_message = _matches(logs["message"], _IN_TEXT)
     in_labels = _matches(logs["labels"], _IN_JSON) & ~in_message
     rows = logs[in_message | in_labels]
-    messages = rows["message"].where(in_message[in_message | in_labels], _with_labels(rows))
+    messages = rows["message"].copy()
+    messages[in_labels[in_message | in_labels]] = _with_labels(logs[in_labels])
     codes, keys = _keys(messages)
     order = np.argsort(-np.bincount(codes, minlength=len(keys)), kind="stable")[:MOST_DISTINCT]
     first = dict(zip(*np.unique(codes, return_index=True), strict=True))

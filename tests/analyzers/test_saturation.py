@@ -269,6 +269,7 @@ def test_resources_are_declared_soundly() -> None:
             assert (measure.kind == "used") == bool(measure.limits or measure.declared)
 
 
+@pytest.mark.slow
 def test_five_hundred_series_take_a_second(request_: Any) -> None:
     import time
 

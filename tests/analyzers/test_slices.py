@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from incidents import findings, lines, samples
 
-from gather_diagnostics.slices import Slice, carriers
+from gather_diagnostics.slicing.slices import Slice, carriers
 
 MINUTE = timedelta(minutes=1)
 PODS = {"pod-1": "v1", "pod-2": "v1", "pod-3": "v1", "pod-4": "v1", "pod-5": "v2"}

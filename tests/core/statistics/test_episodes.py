@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.random import Generator
 
-from gather_diagnostics.episodes import likeliest_onset, onset_of
+from gather_diagnostics.statistics.episodes import likeliest_onset, onset_of
 
 MINUTE = 60.0
 

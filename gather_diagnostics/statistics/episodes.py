@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gather_diagnostics.shifts import BEYOND, RUN, Shift, robust_scale
+from gather_diagnostics.statistics.shifts import BEYOND, RUN, Shift, robust_scale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

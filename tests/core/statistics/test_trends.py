@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gather_diagnostics.trends import trend
+from gather_diagnostics.statistics.trends import trend
 
 TIMES = np.arange(30) * 60.0
 

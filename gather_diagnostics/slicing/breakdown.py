@@ -1,6 +1,6 @@
 """The service's samples and error lines by endpoint, version, instance, caller, zone, tenant and other labels.
 
-Slices for `gather_diagnostics.slices`, from the tables; shared by the analyzers.
+Slices for `gather_diagnostics.slicing.slices`, from the tables; shared by the analyzers.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.model import Request, Window
-from gather_diagnostics.places import placed_lines, placed_samples
 from gather_diagnostics.selection import line_counts, lines_in, within
-from gather_diagnostics.slices import Carrier, Slice
+from gather_diagnostics.slicing.places import placed_lines, placed_samples
+from gather_diagnostics.slicing.slices import Carrier, Slice
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ import pytest
 from incidents import tables
 
 from gather_diagnostics import Request, Window
-from gather_diagnostics.frequency import Frequency, frequency
+from gather_diagnostics.statistics.frequency import Frequency, frequency
 
 
 def counted(request: Request, before: int, after: int, compared: bool = True) -> Frequency | None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gather_diagnostics.shifts import first_burst, first_shift
+from gather_diagnostics.statistics.shifts import first_burst, first_shift
 
 STEP = 30.0
 TIMES = np.arange(240) * STEP
