@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import hypothesis
+import propertywork
 import pytest
 
 from gather_diagnostics import Request, Window
@@ -15,6 +17,11 @@ NOW = datetime(2026, 3, 14, 3, 20, tzinfo=UTC)
 
 ELSEWHERE = ("AWS_", "GITHUB_", "GH_", "GITLAB_", "CI_", "KUBE", "PROMETHEUS_", "ALERTMANAGER_")
 """Beginnings of the environment variables by which collectors find sources."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Not on import: test modules import this one too, which would undo the option.
+    hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or propertywork.FAST)
 
 
 @pytest.fixture(autouse=True)

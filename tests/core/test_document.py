@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from propertywork import examples
 from rich.console import Console
 
 from gather_diagnostics import Coverage, Evidence, Finding, Gap, Support
@@ -487,7 +488,7 @@ def _inside(shown: str, tag: str) -> str:
     return match[1]
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(NASTY)
 def test_markdown_text_renders_as_itself(text: str) -> None:
     expected = _normal(text)
@@ -498,7 +499,7 @@ def test_markdown_text_renders_as_itself(text: str) -> None:
         assert htmllib.unescape(plain_).replace("\u200b", "").strip() == expected.strip()
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(NASTY)
 def test_markdown_code_renders_as_itself(text: str) -> None:
     shown = _inside(RENDERER.render("x " + markdown_code(text) + " y\n").replace("\n", ""), "p")
@@ -508,7 +509,7 @@ def test_markdown_code_renders_as_itself(text: str) -> None:
     assert htmllib.unescape(match[1] or "") == _normal(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(NASTY, NASTY, NASTY)
 def test_a_table_row_keeps_its_cells(a: str, b: str, c: str) -> None:
     row = f"| {markdown_cell(a)} | {markdown_code(b, cell=True)} | {markdown_code(c, cell=True)} |"

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics.folding import KEYS, LADDER, fit, fold
 from gather_diagnostics.patterns import MASK, masks
@@ -34,7 +35,7 @@ def canonical(lines: pa.Table) -> Any:
     return to_frame("logs", lines.to_batches())
 
 
-SOME = settings(deadline=None, max_examples=15)
+SOME = settings(max_examples=examples(15))
 
 LINES = st.lists(
     st.builds(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics.logparse import Context, Part, bulk, everyday, lanes, parse
 from gather_diagnostics.logparse.batches import batches
@@ -130,7 +131,7 @@ def numbered(lines: list[str]) -> list[bytes]:
     return [f"{n} {line}".encode() for n, line in enumerate(line.replace("\n", " ") for line in lines)]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 @given(st.lists(LINE, max_size=30), st.sampled_from([1, 2, 5, 100]))
 @example(["INFO a", "ERROR b", "2026-03-14T03:20:11Z stdout F \tat a.B.c(D.java:1)", "INFO c"], 100)
 @example(["INFO a", "ERROR b", '{"log": "\\tat a.B.c(D.java:1)", "stream": "stderr"}', "INFO c"], 100)
@@ -153,7 +154,7 @@ NEARLY = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=examples(250))
 @given(NEARLY)
 @example('{"level": "info", "msg": "up", "log": "within", "stream": "stdout"}')
 @example('{"level": "info", "msg": "up", "log": "up"}')
@@ -165,7 +166,7 @@ def test_a_line_that_is_nearly_everyday(line: str) -> None:
     assert at_once(lines, 100) == one_by_one(lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(st.lists(st.one_of(st.binary(max_size=40), LINE.map(str.encode)), max_size=12))
 def test_any_bytes(lines: list[bytes]) -> None:
     given_lines = [b"%d %s" % (n, line.replace(b"\n", b" ")) for n, line in enumerate(lines)]

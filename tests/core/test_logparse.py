@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics.logparse import Context, Record, Tally, batches, line_time, parse, split
 from gather_diagnostics.tables import to_batch
@@ -414,7 +415,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 @given(st.one_of(st.binary(max_size=2000), st.lists(PIECES, max_size=40).map(lambda p: "".join(p).encode())))
 @example(b'{"a":' + b"[" * 60_000)
 @example(b'{"a":' * 60_000)

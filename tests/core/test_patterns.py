@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics.patterns import LONGEST, MASK, masks, merge, merged, merging, templates, texts
 
@@ -156,7 +157,7 @@ SENTENCES = st.lists(st.lists(st.sampled_from(VOCABULARY), max_size=8).map(" ".j
 ANYTHING = st.lists(st.text().map(lambda text: text.encode("utf-8", "replace").decode()), max_size=20)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.one_of(ANYTHING, SENTENCES))
 def test_one_template_for_each_message_whatever_it_holds(messages: list[str]) -> None:
     series = pd.Series(messages, dtype="str")
@@ -166,7 +167,7 @@ def test_one_template_for_each_message_whatever_it_holds(messages: list[str]) ->
     assert all(len(template) <= LONGEST + 3 * len(MASK) * LONGEST for template in result)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(SENTENCES, st.randoms(use_true_random=False))
 def test_neither_order_nor_frequency_matters(messages: list[str], dice: random.Random) -> None:
     expected = dict(zip(messages, found(*messages), strict=True))
@@ -175,21 +176,21 @@ def test_neither_order_nor_frequency_matters(messages: list[str], dice: random.R
     assert found(*shuffled) == [expected[message] for message in shuffled]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(SENTENCES)
 def test_merging_what_is_merged_changes_nothing(messages: list[str]) -> None:
     once = merge(masks(texts(pd.Series(messages, dtype="str"))))
     assert merge(once) == once
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(SENTENCES)
 def test_masking_what_is_masked_changes_nothing(messages: list[str]) -> None:
     once = masks(pa.array(messages, pa.string()))
     assert masks(once) == once
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(SENTENCES)
 def test_equal_masks_have_equal_templates(messages: list[str]) -> None:
     pairs = set(zip(masks(pa.array(messages, pa.string())).to_pylist(), found(*messages), strict=True))

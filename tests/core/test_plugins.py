@@ -41,6 +41,19 @@ def test_two_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         plugins.names(plugins.COLLECTORS)
 
 
+def test_what_is_installed_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def installed(group: str) -> list[EntryPoint]:
+        asked.append(group)
+        return [EntryPoint("uptime", "math:sqrt", group)]
+
+    monkeypatch.setattr(plugins, "entry_points", installed)
+    assert "uptime" in plugins.names(plugins.ANALYZERS)
+    assert plugins.load(plugins.ANALYZERS, "uptime")(4) == 2
+    assert asked == [plugins.ANALYZERS]
+
+
 def test_a_function_without_the_decorator_is_no_analyzer() -> None:
     with pytest.raises(PluginError, match="decorate it"):
         plugins.spec_of(len)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 from pydantic import ValidationError
 from redactionwork import HIDDEN, log_batch
 
@@ -33,7 +34,7 @@ CODE = {"my_password = foo(hey)you", "kind: ExternalSecret"}
 def test_every_scanner_rules_values_are_caught(sample: scanner_rules.Sample) -> None:
     assert leaked(sample.secret, sample.text)
 
-    shown = Redactor().text(sample.text, "x")
+    shown = SHARED.text(sample.text, "x")
 
     assert not leaked(sample.secret, shown), shown
 
@@ -41,7 +42,7 @@ def test_every_scanner_rules_values_are_caught(sample: scanner_rules.Sample) -> 
 @pytest.mark.parametrize("text", scanner_rules.ORDINARY)
 def test_the_scanners_false_positives_stay(text: str) -> None:
     if not text.startswith(tuple(CODE)):
-        assert Redactor().text(text, "x") == text
+        assert SHARED.text(text, "x") == text
 
 
 @pytest.mark.parametrize("kind", disguises.KINDS)
@@ -66,7 +67,7 @@ def test_disguises(disguise: str, kind: str) -> None:
     st.sampled_from(sorted(disguises.DISGUISES)),
     st.integers(0, 2**32),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300))
 def test_no_secret_is_left_in_any_disguise(secret: str, disguise: str, seed: int) -> None:
     worn = disguises.DISGUISES[disguise](random.Random(seed), "client_secret", secret)
 
@@ -147,7 +148,7 @@ def test_secrets_in_a_column_of_manifests() -> None:
     ],
 )
 def test_what_looks_like_a_disguise_and_is_none_stays(text: str) -> None:
-    assert Redactor().text(text, "x") == text
+    assert SHARED.text(text, "x") == text
 
 
 def test_kinds_of_ones_own_and_what_is_allowed() -> None:
@@ -188,7 +189,7 @@ def test_the_configuration_names_line_and_key(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=60), st.sampled_from(["[a-z]+", "é", "a.?b", "(x|y){2}", r"\d", r"[(][a-z]|\("]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150))
 def test_ones_own_matches_are_those_of_re(text: str, pattern: str) -> None:
     text = text.encode("utf-8", "replace").decode()
     found = [text[s.start : s.end] for s in custom.spans(text, {"k": pattern})]

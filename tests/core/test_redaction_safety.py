@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 from redactionwork import CASES, HIDDEN, log_batch, planted
 
 from gather_diagnostics.redaction import (
@@ -157,7 +158,7 @@ SHARED = Redactor()
 
 
 @given(TEXTS)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600))
 @example("[redacted:token:0123abcd]")
 @example("password: word AKIA" + "ABCDEFGH23456723")
 def test_redacting_twice_is_redacting_once(text: str) -> None:
@@ -166,7 +167,7 @@ def test_redacting_twice_is_redacting_once(text: str) -> None:
 
 
 @given(TEXTS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400))
 def test_the_prefilter_is_a_necessary_condition(text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
     redactor = Redactor()
@@ -178,7 +179,7 @@ def test_the_prefilter_is_a_necessary_condition(text: str) -> None:
     st.recursive(st.none() | st.booleans() | st.integers() | TEXTS, lambda c: st.lists(c) | st.dictionaries(TEXTS, c))
 )
 @example(["--pwdtoken", "token"])
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80))
 def test_json_columns_stay_json(value: Any) -> None:
     shown = SHARED.batch("logs", log_batch(["x"], labels={"password": value, "v": value})).column("labels")[0].as_py()
     again = SHARED.batch("logs", log_batch(["x"], labels=json.loads(shown))).column("labels")[0].as_py()

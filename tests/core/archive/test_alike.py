@@ -120,6 +120,20 @@ def test_what_is_counted_is_what_would_have_been_parsed(
         same(path, patch, windows)
 
 
+@given(st.lists(st.binary(max_size=60), max_size=8), st.integers(1, 12))
+@settings(phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_no_bytes_are_lost_or_make_it_fail(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], times: int
+) -> None:
+    stamps = [f"{START + timedelta(seconds=n):%Y-%m-%dT%H:%M:%SZ} ".encode() for n in range(len(pieces))]
+    data = b"\n".join(stamp + piece for stamp, piece in zip(stamps, pieces, strict=True)) + b"\n"
+    path = tmp_path_factory.mktemp("bytes") / "app.log"
+    path.write_bytes(data * times)
+    with pytest.MonkeyPatch.context() as patch:
+        counts = same(path, patch).counts
+    assert counts["lines"] == (data * times).count(b"\n") if pieces else True
+
+
 def test_nearly_all_lines_are_counted_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw, path = random.Random(7), tmp_path / "app.log"
     fronts, bodies = [FRONTS[0], FRONTS[2], FRONTS[7], FRONTS[8], FRONTS[9]], [BODIES[0], BODIES[2]]
