@@ -29,7 +29,8 @@ def doctor(*, service: str, names: tuple[str, ...], format_: str, config_path: P
     config = load_config(config_path)
     service = service or some_service(config)
     request = build_request(config, service, deadline="40s")
-    found = surveyed(request, runner.load_sources(config, service, choose_sources(names)), check=True)
+    read = runner.load_sources(config, service, choose_sources(names))
+    found = surveyed(config, request, read, check=True)
     show_surveys(request, found, ready="ready", format_=format_)
     for warning in shadowed():
         click.echo(f"warning: {warning}", err=True)

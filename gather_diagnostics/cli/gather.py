@@ -93,7 +93,7 @@ def gather(
     chosen = choose_sources(names)
     sources = runner.load_sources(config, service, chosen)
     if dry_run:
-        show_surveys(request, surveyed(request, sources, check=False), ready="would be read", format_=format_)
+        show_surveys(request, surveyed(config, request, sources, check=False), ready="would be read", format_=format_)
         return 0
     with progress.choose(chosen, quiet=quiet) as shown:
         evidence = pipeline.gather(

@@ -22,6 +22,7 @@ def sources(*, service: str, names: tuple[str, ...], format_: str, config_path: 
     config = load_config(config_path)
     service = service or some_service(config)
     request = build_request(config, service)
-    found = surveyed(request, runner.load_sources(config, service, choose_sources(names)), check=False)
+    read = runner.load_sources(config, service, choose_sources(names))
+    found = surveyed(config, request, read, check=False)
     show_surveys(request, found, ready="in use", format_=format_)
     return 0

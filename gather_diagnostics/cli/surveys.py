@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from gather_diagnostics.config import Config
     from gather_diagnostics.model import Request
     from gather_diagnostics.runner import Source, Survey
 
 
-def surveyed(request: Request, sources: Mapping[str, Source], *, check: bool) -> dict[str, Survey]:
-    """Plan every source; with `check`, ask those in use one cheap question each."""
-    from gather_diagnostics.redaction import Redactor
+def surveyed(config: Config, request: Request, sources: Mapping[str, Source], *, check: bool) -> dict[str, Survey]:
+    """Plan every source; with `check`, ask those in use one cheap question each. Redacted as the configuration says."""
     from gather_diagnostics.runner import survey
 
-    return survey(request, sources, Redactor(), check=check)
+    return survey(request, sources, config.settings.redaction.redactor(), check=check)
 
 
 def show_surveys(request: Request, found: Mapping[str, Survey], *, ready: str, format_: str) -> None:

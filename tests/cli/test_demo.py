@@ -96,3 +96,19 @@ def test_the_command_says_what_was_planted(run, tmp_path) -> None:
     assert shown["planted"]["right"]
     assert shown["changes"][0]["id"] == "git:tag:checkout-v2.14.1"
     assert run("verify", shown["bundle"]).code == 0
+
+
+def test_it_redacts_what_the_configuration_wants_redacted(run, tmp_path) -> None:
+    address = "deploy.bot@shop.example"
+    shown = everything(run("demo", "--quiet", "--out", tmp_path / "as it is"), tmp_path / "as it is")
+    assert [address in text for text in shown] == [True, True]
+    (tmp_path / "diagnostics.yaml").write_text("redaction: {emails: true}\n")
+    shown = everything(run("demo", "--quiet", "--out", tmp_path / "redacted"), tmp_path / "redacted")
+    assert [address in text for text in shown] == [False, False]
+    assert all("[redacted:email:" in text for text in shown)
+
+
+def everything(ran, out) -> list[str]:
+    """What the command said, and what it wrote for programs: the Markdown breaks addresses up anyway."""
+    (folder,) = (path for path in out.iterdir() if path.is_dir())
+    return [ran.out, (folder / "evidence.json").read_text()]
