@@ -8,14 +8,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from collectors.kubernetes import pods
 from collectors.kubernetes.objects import Object, condition, items, mapping, name, namespace, text
 from gather_diagnostics.logparse import Part, Record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BEFORE, AFTER = 200, 800
 """Records kept in front of the first error and from it on, where not everything can be kept."""
@@ -116,6 +117,10 @@ class Stamps:
 
 
 def _columns(lines: list[bytes]) -> tuple[pa.Array, pa.Array]:
+    # A quarter of a second, which other sources need not wait for.
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     try:
         found = pc.extract_regex(pa.array(lines, pa.string()), _STAMPED)
         fraction = pc.struct_field(found, "fraction")

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 import zstandard
 
-from collectors.logfiles.choosing import Choice
 from collectors.logfiles.seeking import BISECT_FROM, micro, newlines, spans
 from collectors.logfiles.settings import NAME, LogSettings
 from collectors.logfiles.sieve import Sieve
@@ -100,6 +99,9 @@ class Reading:
     def _rows(self, stream: Source, changed: datetime) -> Iterator[Rows | Gap]:
         context = Context(zone=_zone(self.settings.timezone), reference=changed)
         ref = self.where if self.path != "-" else "stdin"
+        # NumPy and Arrow take a quarter of a second, which other sources need not wait for.
+        from collectors.logfiles.choosing import Choice
+
         choice = Choice(self.sieve)
         service, instance, cap = self.request.service, _instance(self.path), self.settings.max_line_bytes
         for chunks, first_line in self._parts(stream, context):

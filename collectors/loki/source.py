@@ -9,7 +9,6 @@ from typing import ClassVar
 import requests
 
 from collectors.loki.client import Client
-from collectors.loki.reading import Reading
 from collectors.loki.settings import LokiSettings
 from collectors.loki.spans import span
 from collectors.loki.troubles import NAME, gap
@@ -57,6 +56,9 @@ class Loki:
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Find the service's streams, count their lines, read what may be read, have the rest counted in place."""
+        # Arrow takes a quarter of a second, which other sources need not wait for.
+        from collectors.loki.reading import Reading
+
         where = self._address(request)
         if isinstance(where, Gap):
             yield where
