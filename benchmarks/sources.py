@@ -1,12 +1,15 @@
 """A run at scale: 200 pods, 2,000 events, 2 million log lines (half from pods, half from CloudWatch), 500 series.
 
     python benchmarks/sources.py [--scale 0.1] [--profile] [--keep FOLDER] [--only kubernetes]
+    python benchmarks/sources.py --demo 9
 
 Starts the servers that the tests start (a real kube-apiserver with etcd, moto's AWS, a real Prometheus), fills them,
 and runs the product's own command in a new process with limits raised so far that every line is read. Printed: seconds,
 rows and lines of each source; the whole run and what is left of it after the slowest source; the largest resident set;
 the CPU of the command and of each server, which share the machine. Exits with 1 when memory or time miss the goal.
 With --profile, where the command's CPU goes (benchmarks/profiled.py); a profiled run is a little slower.
+
+With --demo, `gather_diagnostics demo` instead, so often: the whole run and what is left of it after its last source.
 """
 
 from __future__ import annotations
@@ -14,11 +17,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -84,8 +90,9 @@ def report(found: Metered, out: Path) -> tuple[float, str]:
     rest = found.seconds - slowest
     cpu = found.cpu_until(begin + slowest)
     told += [
-        f"whole run {found.seconds:.1f} s: slowest source {slowest:.1f} s, {begin:.1f} s before it,"
-        f" {rest - begin:.1f} s after it; exit code {found.code}",
+        f"whole run {found.seconds:.1f} s: slowest source {slowest:.1f} s, {rest:.1f} s besides: {begin:.1f} s until"
+        f" the request is made, {rest - begin:.1f} s to load the collectors and after that source;"
+        f" exit code {found.code}",
         f"CPU of the command {found.cpu:.1f} s: {cpu:.1f} s while sources are read, {found.cpu - cpu:.1f} s after",
         "CPU of the servers: " + ", ".join(f"{n} {s:.1f} s" for n, s in found.servers.items()),
         f"largest resident set {found.peak_bytes / 1e6:,.0f} MB, {found.largest_until(begin) / 1e6:,.0f} MB before the"
@@ -105,13 +112,41 @@ def _lines(table: Path) -> dict[str, int]:
     return dict(zip(grouped["source"].to_pylist(), grouped["n_sum"].to_pylist(), strict=True))
 
 
+def demo(out: Path) -> tuple[float, float]:
+    """Seconds of one demo, and those of them after its last source; it says on stderr when a source has been read."""
+    command = [sys.executable, "-m", "gather_diagnostics", "demo", "--out", str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = last = time.perf_counter()
+    process = subprocess.Popen(
+        command, env=environment, cwd=out, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for _ in process.stderr:
+        last = time.perf_counter()
+    if process.wait():
+        raise SystemExit(f"the demo ended with {process.returncode}")
+    ended = time.perf_counter()
+    return ended - started, ended - last
+
+
+def demos(rounds: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="sources-") as name:
+        whole, after = zip(*(demo(Path(name)) for _ in range(rounds)), strict=True)
+    for what, seconds in (("demo", whole), ("after its last source", after)):
+        print(f"{what:22} median {median(seconds):.2f} s, least {min(seconds):.2f} s")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--scale", type=float, default=1.0, help="0.1 is a tenth of everything")
     parser.add_argument("--only", choices=SOURCES, action="append", help="leave the other sources out")
     parser.add_argument("--profile", action="store_true", help="print where the CPU of the command goes")
     parser.add_argument("--keep", type=Path, help="folder that keeps the bundle and what the command printed")
+    parser.add_argument("--demo", type=int, metavar="ROUNDS", help="time the demo, so often, and nothing else")
     options = parser.parse_args()
+    if options.demo:
+        demos(options.demo)
+        return 0
     full = {"pods": 200, "events": 2_000, "lines": 1_000_000, "series": 500}
     end = datetime.now(UTC).replace(second=0, microsecond=0)
     size = Size(**{k: max(5, round(v * options.scale)) for k, v in full.items()}, end=end, length=timedelta(hours=2))
