@@ -89,7 +89,7 @@ def _cut(file: File, place: int, first: int) -> int | None:
 
 def _begin(data: bytes, at: int, file: File) -> int | None:
     """Where in `data`, which stands at `at` in the file and begins with a line, a record begins for certain."""
-    context = Context(reference=file.changed)
+    context = file.context
     for line in data.split(b"\n")[:-1]:
         if len(line) <= _LONGEST and _stands_alone(line, context):
             return at

@@ -43,15 +43,16 @@ def read(
     whole: bool,
     block: int = BLOCK,
     redaction: Redaction | None = None,
+    zone: str = "UTC",
 ) -> Evidence:
     """The archive below a folder or an s3:// prefix, not yet analyzed; row by row the same whatever the engine.
 
     With `whole` all records are kept, and the windows become the later half of the archive (incident) against the
-    earlier (baseline); else those in the request's windows. Raises InputError where it can't be listed, NoSourceError
-    where no record came of it, and what the engine raises.
+    earlier (baseline); else those in the request's windows. `zone` (IANA name) is that of times that name none.
+    Raises InputError where it can't be listed, NoSourceError where no record came of it, and what the engine raises.
     """
     started = time.monotonic()
-    files = listed(place)
+    files = listed(place, zone)
     todo = list(parts(files, block))
     work = Pass(request.service, () if whole else request.windows(), secrets.token_bytes(32), redaction or Redaction())
     partial = _watched(engine(work, todo), len(todo), work.edges, progress) if todo else merged((), ())

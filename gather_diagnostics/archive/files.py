@@ -11,11 +11,13 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, BinaryIO
+from zoneinfo import ZoneInfo
 
 from gather_diagnostics.errors import InputError
+from gather_diagnostics.logparse import Context
 from gather_diagnostics.model import Gap
 from gather_diagnostics.unpacking import CHUNK
 
@@ -42,8 +44,15 @@ class File:
     """Bytes; what is appended later is not read."""
     changed: datetime
     """Its last write (UTC), which tells the year of times that name none."""
+    zone: str = "UTC"
+    """IANA name of the zone of times that name none."""
     version: str = ""
     """S3's ETag: an object that is another by the time it is read is a gap."""
+
+    @property
+    def context(self) -> Context:
+        # The parser knows this one, and need not ask it of every time.
+        return Context(UTC if self.zone == "UTC" else ZoneInfo(self.zone), self.changed)
 
     @property
     def instance(self) -> str:
@@ -56,13 +65,13 @@ def bare(name: str) -> str:
     return re.split(r"\.(?:log|gz|zst)\b", name)[0] or name
 
 
-def listed(place: str) -> list[File]:
+def listed(place: str, zone: str = "UTC") -> list[File]:
     """All files below a folder or prefix with something in them, hidden ones left out, by path; or the one file named.
 
     Raises InputError where there is no such folder or prefix, or it can't be listed.
     """
     found = _objects(place) if place.startswith(S3) else _local(place)
-    return sorted((file for file in found if file.size), key=lambda file: file.path)
+    return sorted((replace(file, zone=zone) for file in found if file.size), key=lambda file: file.path)
 
 
 def _local(place: str) -> Iterator[File]:

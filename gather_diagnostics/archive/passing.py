@@ -16,7 +16,7 @@ from gather_diagnostics.archive.counting import MOST_ROWS, Partial, folded
 from gather_diagnostics.archive.cuts import Part, Span, span
 from gather_diagnostics.archive.files import S3, SOURCE, File, gap_of, opened
 from gather_diagnostics.archive.learning import Known
-from gather_diagnostics.logparse import Context, Sieve, Tally, records
+from gather_diagnostics.logparse import Sieve, Tally, records
 from gather_diagnostics.model import Gap, Window
 from gather_diagnostics.patterns import masks
 from gather_diagnostics.redaction import Redactor
@@ -58,7 +58,8 @@ class Pass:
         """
         redactor = self.redaction.redactor(self.key)
         reading = _Reading(part.file)
-        alike = Alike(_known(self.redaction.model_dump_json()), reading.context, reading.tally, redactor, self.windows)
+        known = _known(self.redaction.model_dump_json(), part.file.zone)
+        alike = Alike(known, reading.context, reading.tally, redactor, self.windows)
         found = reading.found(part)
         counts = Counter(parts=1)
         batches = reading.batches(found, self.service, alike.sieve)
@@ -105,9 +106,9 @@ class Pass:
 
 
 @functools.cache
-def _known(redaction: str) -> Known:
+def _known(redaction: str, zone: str) -> Known:
     """This process's: what it learned from one part it need not learn from the next. What is clean depends on what is
-    redacted."""
+    redacted, what a time is on the zone."""
     return Known()
 
 
@@ -131,7 +132,7 @@ class _Reading:
         self.start = 0
         self.tally = Tally()
         self.gaps: list[Gap] = []
-        self.context = Context(reference=file.changed)
+        self.context = file.context
         self._errors = _read_errors(file)
 
     def found(self, part: Part) -> Span | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -84,7 +84,7 @@ def _archived(
     scheduler: str = "",
 ) -> Evidence:
     """Raises InputError for options that do not go together, besides what `archive.read` does."""
-    from gather_diagnostics import progress
+    from gather_diagnostics import plugins, progress
     from gather_diagnostics.archive import engines, read
     from gather_diagnostics.cli.asking import build_request
     from gather_diagnostics.cli.options import load_config
@@ -94,6 +94,16 @@ def _archived(
         raise InputError("--scheduler is Dask's: say --engine dask as well")
     chosen = engines.dask(scheduler) if engine == "dask" else engines.local
     config = load_config(None)
-    request = build_request(config, service or _name(path), at=at, start=start, end=end)
+    name = service or _name(path)
+    lines: Any = config.collector(plugins.load(plugins.COLLECTORS, "logfiles"), name)
+    request = build_request(config, name, at=at, start=start, end=end)
     with progress.choose(["archive"], quiet=quiet) as shown:
-        return read(path, request, chosen, shown, whole=not (at or start or end), redaction=config.settings.redaction)
+        return read(
+            path,
+            request,
+            chosen,
+            shown,
+            whole=not (at or start or end),
+            redaction=config.settings.redaction,
+            zone=lines.settings.timezone,
+        )

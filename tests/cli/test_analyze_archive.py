@@ -62,3 +62,12 @@ def test_bad_input_is_one_sentence(run, tmp_path: Path, arguments: list[str], co
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_the_configured_zone_is_that_of_times_that_name_none(run, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    lines = (f"2026-03-14 02:{n:02}:00 INFO order {n} placed\n" for n in range(60))
+    (tmp_path / "logs" / "app.log").write_text("".join(lines))
+    (tmp_path / "diagnostics.yaml").write_text("sources: {logfiles: {timezone: Europe/Berlin}}\n")
+    asked = run("analyze", "logs", "--format", "json").json["windows"]
+    assert asked["baseline"]["start"].startswith("2026-03-14T01:00")
