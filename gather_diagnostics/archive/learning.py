@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from gather_diagnostics.redaction import Redactor
 
 MOST_SHAPES = 50_000
-"""Shapes remembered, some 50 MB; then lines of new ones go through the parser."""
+"""Shapes remembered, some 50 MB as lines mostly are, 400 MB at most; then lines of new ones go through the parser."""
+LONGEST = 4_000
+"""Characters of a shape that is remembered: few lines are longer, and memory has to end somewhere."""
 WORTH = 8
 """Lines from which on a shape gets a plan: making one takes as long as parsing so many."""
 MOST_NAMES = 200_000
@@ -133,6 +135,8 @@ class Known:
         return found
 
     def _is_worth_it(self, shape: str, lines: int) -> bool:
+        if len(shape) > LONGEST:
+            return False
         if len(self._seen) > MOST_SHAPES:
             self._seen.clear()
         self._seen[shape] = self._seen.get(shape, 0) + lines
