@@ -44,10 +44,10 @@ class File:
     """Bytes; what is appended later is not read."""
     changed: datetime
     """Its last write (UTC), which tells the year of times that name none."""
-    zone: str = "UTC"
-    """IANA name of the zone of times that name none."""
     version: str = ""
     """S3's ETag: an object that is another by the time it is read is a gap."""
+    zone: str = "UTC"
+    """IANA name of the zone of times that name none."""
 
     @property
     def context(self) -> Context:

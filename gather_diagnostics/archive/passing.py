@@ -42,8 +42,8 @@ class Pass:
     """Only records in one of them are kept; none: all are."""
     key: bytes = field(repr=False)
     """The redactors' (`Redactor`). Not shown, since engines log what they run."""
-    redaction: Redaction = field(default_factory=Redaction)
     most: int = MOST_ROWS
+    redaction: Redaction = field(default_factory=Redaction)
 
     @property
     def edges(self) -> list[datetime]:

@@ -232,6 +232,9 @@ class Cluster:
     def frozen(self) -> Iterator[None]:
         """The server hangs: the kernel takes connections, nobody answers them."""
         self.server.send_signal(signal.SIGSTOP)
+        state = Path(f"/proc/{self.server.pid}/stat")
+        # Its threads stop one by one; on a busy machine one may answer yet.
+        self._until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "it has stopped")
         try:
             yield
         finally:

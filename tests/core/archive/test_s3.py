@@ -61,8 +61,8 @@ def test_a_prefix_gives_the_rows_of_a_folder(s3: AwsServer, tmp_path: Path, requ
 def test_an_object_that_is_gone_is_a_gap(s3: AwsServer, request_: Request, monkeypatch) -> None:
     real = files.listed
 
-    def then_deleted(place: str) -> list[files.File]:
-        found = real(place)
+    def then_deleted(place: str, zone: str) -> list[files.File]:
+        found = real(place, zone)
         s3.client("s3").delete_object(Bucket="archive", Key="shop/web-1.log")
         return found
 
@@ -78,8 +78,8 @@ def test_an_object_written_anew_meanwhile_is_a_gap(s3: AwsServer, request_: Requ
     """Halves of two objects would be neither."""
     real = files.listed
 
-    def then_changed(place: str) -> list[files.File]:
-        found = real(place)
+    def then_changed(place: str, zone: str) -> list[files.File]:
+        found = real(place, zone)
         s3.client("s3").put_object(
             Bucket="archive", Key="shop/web-1.log", Body=b"2026-03-14T00:00:00Z INFO new\n" * 9999
         )
