@@ -17,7 +17,7 @@ from gather_diagnostics.archive.counting import ONE_LINES
 from gather_diagnostics.archive.files import SOURCE
 from gather_diagnostics.archive.groups import Groups, summed
 from gather_diagnostics.archive.learning import Known, Prober
-from gather_diagnostics.archive.plans import NAMED, Places
+from gather_diagnostics.archive.plans import NAMED
 from gather_diagnostics.archive.shapes import cut, parts, ranges
 from gather_diagnostics.logparse import Block, Context, Tally, singles, stamps
 from gather_diagnostics.model import Window
@@ -107,7 +107,7 @@ class Alike:
         import numpy as np
         import pyarrow as pa
 
-        at, sizes, line = Places(each.numbers for each in self._known.plans).of(offsets[lines], plan[lines])
+        at, sizes, line = self._known.places.numbers.of(offsets[lines], plan[lines])
         sound = np.ones(len(lines), bool)
         if len(at):
             digits = (raw[ranges(at, sizes)] - np.uint8(48)) < 10
@@ -115,7 +115,7 @@ class Alike:
             # A fraction may begin with a zero.
             padded = (raw[at] == ord("0")) & (sizes > 1) & (raw[at - 1] != ord("."))
             sound[line[~whole | padded]] = False
-        risky = np.array([each.is_risky for each in self._known.plans], bool)[plan[lines]]
+        risky = self._known.places.risky[plan[lines]]
         if risky.any():
             where = np.flatnonzero(risky)
             suspect = self._redactor.suspects_by_digits(texts.take(pa.array(lines[where])))
@@ -126,7 +126,7 @@ class Alike:
         """Microseconds, whether they are known, and whether no zone stood there."""
         import numpy as np
 
-        times = np.array([(*each.time, each.is_value) for each in self._known.plans], np.int64).reshape(-1, 3)[plan]
+        times = self._known.places.times[plan]
         micros = np.zeros(len(starts), np.int64)
         known, zoneless = np.zeros(len(starts), bool), np.zeros(len(starts), bool)
         for is_value in (False, True):

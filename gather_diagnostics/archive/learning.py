@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.archive import plans
-from gather_diagnostics.archive.plans import NAMED, Places, Plan, Probe
+from gather_diagnostics.archive.plans import NAMED, Plan, PlanArrays, Probe
 from gather_diagnostics.archive.shapes import ranges, strings, without_digits, without_hex
 from gather_diagnostics.logparse import Context, singles
 from gather_diagnostics.patterns import masks
@@ -88,6 +88,14 @@ class Known:
     """The same by shape with its hexadecimal letters, of those seen often."""
     _seen: dict[str, int] = field(default_factory=dict)
     """Lines met so far of shapes that are not worth a plan yet."""
+    _places: PlanArrays | None = None
+
+    @property
+    def places(self) -> PlanArrays:
+        """All plans as arrays; made anew only when there are more of them."""
+        if self._places is None or self._places.count != len(self.plans):
+            self._places = PlanArrays(self.plans)
+        return self._places
 
     def shapes(self, texts: pa.Array, prober: Prober) -> Any:
         """The number of each line's plan, or NONE (int64)."""
@@ -148,7 +156,7 @@ class Known:
         import numpy as np
         import pyarrow as pa
 
-        at, sizes, line = Places(each.telling for each in self.plans).of(starts, plan)
+        at, sizes, line = self.places.telling.of(starts, plan)
         lengths = np.bincount(line, weights=sizes, minlength=len(starts)).astype(np.int64)
         told = strings(raw[ranges(at, sizes)], np.append(0, np.cumsum(lengths))).dictionary_encode()
         values = told.dictionary.to_pylist()

@@ -162,13 +162,26 @@ def _found(pattern: re.Pattern[str], line: str) -> Iterator[Span]:
         yield from ((match.start(n), len(match[n])) for n in range(1, pattern.groups + 1) if match[n])
 
 
+class PlanArrays:
+    """Many plans as arrays, by their numbers."""
+
+    def __init__(self, plans: Sequence[Plan]) -> None:
+        import numpy as np
+
+        self.count = len(plans)
+        self.numbers = Places([plan.numbers for plan in plans])
+        self.telling = Places([plan.telling for plan in plans])
+        self.times = np.array([(*plan.time, plan.is_value) for plan in plans], np.int64).reshape(-1, 3)
+        """First byte, bytes, and whether it is the value of a field."""
+        self.risky = np.array([plan.is_risky for plan in plans], bool)
+
+
 class Places:
     """Places in the lines of each plan, for many lines at once."""
 
-    def __init__(self, places: Iterable[Sequence[Span]]) -> None:
+    def __init__(self, places: Sequence[Sequence[Span]]) -> None:
         import numpy as np
 
-        places = list(places)
         self._sizes = np.array([len(spans) for spans in places], np.int64)
         self._first = np.cumsum(self._sizes) - self._sizes
         self._spans = np.array([span for spans in places for span in spans], np.int64).reshape(-1, 2)
