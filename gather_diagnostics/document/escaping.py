@@ -1,7 +1,8 @@
 """One function per target for text nobody vouches for: log lines, commit messages, labels, servers' answers.
 
 HTML is escaped by Jinja's autoescape; `visible` goes before it. Markdown has three places with three rules: running
-text, table cells and code spans (CommonMark 0.31 sections 2.4, 6.1; GFM 4.10, 6.9).
+text, table cells and code spans (CommonMark 0.31 sections 2.4, 6.1; GFM 4.10, 6.9). Jira's markup has one rule for all
+places, Slack's an escape for three characters only, and a spreadsheet takes a cell for a formula by its first one.
 """
 
 from __future__ import annotations
@@ -68,7 +69,11 @@ _ALWAYS = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|
 _FIRST = re.compile(r"[#+\-=>]|\d{1,9}[.)](?= |$)")
 """What begins a heading, list or quotation at the start of a line only."""
 _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
-_MENTION = re.compile(r"@|(?<=#)(?=\d)|(?i:(?<=\bGH)(?=-\d))")
+_MENTION = re.compile(
+    r"@|(?<=#)(?=\d)|(?i:(?<=\bGH)(?=-\d))"
+    r"|(?<!\w)[!$&](?=\d)|(?<!\w)[~%](?=[\w\"])"  # GitLab: merge request, snippet, epic, label, milestone
+    r"|:(?=[\w+'-]*[A-Za-z+-][\w+'-]*:|100:|1234:)"  # an emoji's name; no part of 17:52:00
+)
 _SPACES = re.compile(r" {2,}|^ +| +$")
 
 
@@ -76,7 +81,7 @@ def markdown_text(text: str) -> str:
     """Running Markdown text in one line that renders as itself: no markup, no HTML, no link, mention or reference.
 
     Only what would act is escaped, as this is read unrendered too. A zero-width space follows '@' and parts '#12',
-    as code hosts look for those after rendering.
+    '!7', ':tada:' and their like, as code hosts look for those after rendering.
     """
     text = _SPACES.sub(" ", visible(text)).strip(" ")
     text = _ALWAYS.sub(lambda match: f"\\{match[0]}", _ENTITY.sub("&amp;", text)).replace("<", "&lt;")
@@ -91,7 +96,8 @@ def markdown_cell(text: str) -> str:
     return markdown_text(text) or "—"
 
 
-_TAG = re.compile(r"<[A-Za-z/!?]")
+_TAG = re.compile(r"<(?![\w.+-]+@[\w.-]+>)[A-Za-z/!?]")
+"""What may be a tag; '<name@host>' is none."""
 _TICKS = re.compile("`+")
 
 
@@ -140,3 +146,69 @@ def markdown_link(words: str, ref: str) -> str:
     """`words` (already Markdown) linked to what `link` let through; the words alone where it did not."""
     target = link(ref)
     return f"[{words}]({target})" if target else words
+
+
+_JIRA = re.compile(
+    r"[{}\[\]|*!\\]"  # macros, links, tables, bold, images
+    r"|(?<!\w)[-_+^~?#]|[-_+^~?](?!\w)"  # in pairs around words; dashes; lists
+    r"|@|(?<=[:;])[()DPp]|\((?=(?:[!?/+xyni*-]|on|off|\*[rgby])\))"  # mentions and smileys
+    r"|:(?=//)|(?i:(?<=\bwww)\.|(?<=\bmailto):)|(?<=[A-Z][A-Z0-9])-(?=\d)|(?<=[A-Z]\d\d)-(?=\d)"  # addresses, issues
+    r"|&(?=#?\w+;)"
+)
+_JIRA_ESCAPABLE = frozenset("-#*_+?^~|%{}[]()!@")
+"""What a backslash goes before; the rest takes a character reference, the backslash itself too, as two break a line."""
+_JIRA_FIRST = re.compile(r"(?i:h[1-6]|bq)(\.)(?= )")
+
+
+def jira_text(text: str) -> str:
+    """Text in one line that Jira's wiki renderer shows as itself, in running text, table cells and {{monospace}}.
+
+    Atlassian's renderer knows a backslash before punctuation of its own only, and lets character references through.
+    """
+    text = _SPACES.sub(" ", visible(text)).strip(" ")
+    if first := _JIRA_FIRST.match(text):
+        text = f"{text[: first.start(1)]}\ue000{text[first.end(1) :]}"
+    return _JIRA.sub(_jira_escaped, text).replace("\ue000", "&#46;")
+
+
+def _jira_escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    return f"\\{character}" if character in _JIRA_ESCAPABLE else f"&#{ord(character)};"
+
+
+def jira_code(text: str) -> str:
+    """Monospaced text; markup inside it acts like everywhere else and is escaped the same way."""
+    return f"{{{{{escaped}}}}}" if (escaped := jira_text(text)) else "—"
+
+
+_SLACK_ALIKE = str.maketrans({"*": "∗", "_": "＿", "~": "∼", "`": "ˋ"})
+_SLACK_ACTS = re.compile(r"[*`~]|(?<!\w)_|_(?!\w)")
+_EMOJI = re.compile(r":(?=[\w+'-]*[A-Za-z+-][\w+'-]*:|100:|1234:)")
+_SLACK_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def slack_text(text: str) -> str:
+    """Text in one line for Slack's mrkdwn: no mention, link, emoji or formatting.
+
+    Slack has escapes for '&', '<' and '>' alone; '*', '_', '~' and '`' become signs that look alike where they would
+    act.
+    """
+    text = _SPACES.sub(" ", visible(text)).strip(" ")
+    text = _SLACK_ACTS.sub(lambda match: match[0].translate(_SLACK_ALIKE), text)
+    return _EMOJI.sub(":\u200b", text).translate(_SLACK_ENTITIES)
+
+
+def slack_code(text: str) -> str:
+    """A code span of mrkdwn, where a backtick alone would act."""
+    text = _SPACES.sub(" ", visible(text)).strip(" ").replace("`", "ˋ")
+    return f"`{text.translate(_SLACK_ENTITIES)}`" if text else "—"
+
+
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠|%]")
+"""OWASP's list of what begins a formula, the full-width forms and DDE's '|' and '%' too."""
+
+
+def csv_cell(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: such a one gets an apostrophe before it. Line breaks stay."""
+    text = visible(text, lines=True)
+    return f"'{text}" if _FORMULA.match(text) else text

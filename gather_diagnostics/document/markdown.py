@@ -1,148 +1,132 @@
-"""evidence.md: GitHub flavoured Markdown that fits an issue's or a chat's limit.
-
-The template's own text is Markdown; whatever it inserts is escaped by Markdown's rules, unless a filter here made
-Markdown of it. Jinja's `Markup` carries that difference: it is what its autoescape leaves alone.
-"""
+"""evidence.md: GitHub flavoured Markdown that fits an issue's or a comment's limit, on GitHub and GitLab alike."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from gather_diagnostics.document import brief, clock, impact
-from gather_diagnostics.document.clock import when
-from gather_diagnostics.document.escaping import (
-    cut,
-    link,
-    markdown_cell,
-    markdown_code,
-    markdown_link,
-    markdown_text,
+from gather_diagnostics.document.escaping import link, markdown_cell, markdown_code, markdown_link, markdown_text
+from gather_diagnostics.document.limits import fitted, shortest
+from gather_diagnostics.document.outline import outline
+from gather_diagnostics.document.pieces import (
+    Block,
+    Bullets,
+    Callout,
+    Cell,
+    Code,
+    Facts,
+    Grid,
+    Jump,
+    Line,
+    Link,
+    Outline,
+    Paragraph,
+    Piece,
+    Quotes,
+    Rows,
+    Section,
+    Strong,
+    Text,
 )
 
 View = Mapping[str, Any]
 
-_EVER = datetime.max.replace(tzinfo=UTC)
 MOST = 65_536
-"""Characters of an issue's body on GitHub."""
+"""Characters of an issue's body or a comment on GitHub; GitLab takes more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much of each part is shown; the least important shrink first."""
-
-    quotes: int = 120
-    timeline: int = 80
-    candidates: int = 8
-    gaps: int = 40
-    others: int = 40
-    text: int = 400
-    """Characters of one inserted text."""
+def to_markdown(document: View, section: str = "") -> str:
+    """The document, or one of its sections, in at most 65,536 characters; says what was cut."""
+    return fitted(lambda limits: _render(outline(document, limits), section), MOST) or _cut(document, section)
 
 
-STEPS = (
-    Limits(),
-    Limits(quotes=60, timeline=60, text=300),
-    Limits(quotes=20, timeline=40, candidates=5, gaps=20, others=20, text=200),
-    Limits(quotes=0, timeline=20, candidates=3, gaps=10, others=10, text=160),
-    Limits(quotes=0, timeline=0, candidates=2, gaps=5, others=5, text=80),
-)
+def _cut(document: View, section: str) -> str:
+    """Whole sections as far as they fit. The first screen is bounded and always does."""
+    whole = outline(document, shortest())
+    note = "\n## The rest\n\nThe rest was cut: see evidence.html in the bundle.\n"
+    kept: tuple[Section, ...] = ()
+    for one in whole.sections:
+        if len(_render(Outline(whole.title, (*kept, one)), section)) + len(note) <= MOST:
+            kept = (*kept, one)
+    return _render(Outline(whole.title, kept), section) + note
 
 
-def to_markdown(document: View) -> str:
-    """The document in at most 65,536 characters; says what was cut."""
-    text = ""
-    for limits in STEPS:
-        text = _render(document, limits)
-        if len(text) <= MOST:
-            return text
-    note = "\n\nThe rest was cut: see evidence.html in the bundle.\n"
-    return text[: text.rindex("\n", 0, MOST - len(note))] + note
+def _render(whole: Outline, section: str) -> str:
+    parts = [f"# {markdown_text(whole.title)}"] if not section else []
+    for one in whole.sections:
+        if one.name == section or not section:
+            parts += [*_heading(one), *(_block(block) for block in one.blocks)]
+    return "\n\n".join(parts) + "\n"
 
 
-def _render(document: View, limits: Limits) -> str:
-    return _environment(limits).get_template("evidence.md.j2").render(d=document, limits=limits)
+def _heading(section: Section) -> Iterator[str]:
+    if section.name == "gaps":
+        yield '<a name="gaps"></a>'
+    if section.title:
+        yield f"## {section.title}"
 
 
-@functools.cache
-def _environment(limits: Limits) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("gather_diagnostics.document"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=functools.partial(_shown, limits.text),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.globals |= {"brief": brief, "impact": impact, "span": clock.span, "sources": _sources}
-    environment.filters |= {
-        "clock": clock.clock,
-        "date_clock": clock.date_clock,
-        "local": clock.local,
-        "percent": brief.percent,
-        "near": near,
-        "made": _made,  # for the template's own words only
-        "cell": lambda text: _made(markdown_cell(cut(_text(text), limits.text))),
-        "code": lambda text: _made(markdown_code(cut(_text(text), limits.text))),
-        "codecell": lambda text: _made(markdown_code(cut(_text(text), limits.text), cell=True)),
-        "reference": _reference,
-        "url": lambda url: _made(f" ({markdown_link('link', url)})" if link(url) else ""),
-        "evidence": lambda supports, document: _evidence(document, supports, limits),
-    }
-    return environment
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(line):
+            return _line(line)
+        case Callout(line):
+            return f"> {_line(line)}"
+        case Facts(facts):
+            rows = [(f"**{f.label}**" if f.main else f.label, _cell(f.lines)) for f in facts]
+            return _table(("", ""), rows, frozenset())
+        case Bullets(items, numbered):
+            lines = []
+            for number, item in enumerate(items, 1):
+                sign = f"{number}." if numbered else "-"
+                lines.append(f"{sign} {_line(item.line)}")
+                # Under the text of its item, which is where a list inside a list must begin.
+                lines += [f"{' ' * (len(sign) + 1)}- {_line(line)}" for line in item.under]
+            return "\n".join(lines)
+        case Grid(header, rows, numbers):
+            return _table(header, [tuple(_cell(cell) for cell in row) for row in rows], numbers)
+        case Quotes(quotes):
+            lines = [f'- <a name="{q.anchor}"></a>**{markdown_text(q.words)}** {_line(q.line)}' for q in quotes]
+            return "\n".join(lines)
 
 
-def near(timeline: Sequence[View], onset: View | None, most: int) -> list[View]:
-    """The entries nearest the onset (the latest without one), still in order."""
-    centre = when(onset["time"]) if onset else None
-    far = {id(e): abs(((when(e["time"]) or _EVER) - (centre or _EVER)).total_seconds()) for e in timeline}
-    kept = {id(e) for e in sorted(timeline, key=lambda e: far[id(e)])[:most]}
-    return [e for e in timeline if id(e) in kept]
+def _table(header: tuple[str, ...], rows: list[Any], numbers: frozenset[int]) -> str:
+    rule = ["---:" if place in numbers else "---" for place in range(len(header))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows)).replace("|  |  |", "| | |")
 
 
-def _reference(ref: str) -> Markup:
-    """A row's `ref`: a link where it leads somewhere, else code."""
-    return _made(markdown_link(markdown_code(cut(ref, 120)), ref))
+def _cell(cell: Cell) -> str:
+    return "<br>".join(_line(line, cell=True) for line in cell) or "—"
 
 
-def _made(text: str) -> Markup:
-    """Markdown that was escaped here or is the template's own, so that it is inserted as it is."""
-    return Markup(text)  # noqa: S704
+def _line(line: Line, *, cell: bool = False) -> str:
+    return "".join(_piece(piece, cell) for piece in line).strip() or "—"
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+def _piece(piece: Piece, cell: bool) -> str:
+    match piece:
+        case str():
+            return piece
+        case Text(words):
+            return markdown_cell(words)
+        case Code(words):
+            return markdown_code(words, cell=cell)
+        case Strong(words):
+            return f"**{_bold(words)}**"
+        case Link(words, ref, code):
+            shown = markdown_code(words, cell=cell) if code else markdown_text(words)
+            return markdown_link(shown, ref) if ref and link(ref) else shown if code else ""
+        case Jump():
+            return _jump(piece)
+        case Rows(jumps, bare):
+            words = ", ".join(_jump(jump) for jump in jumps)
+            return words if bare or not words else f" ({words})"
 
 
-def _shown(most: int, value: object) -> Markup:
-    """Every inserted value passes here before autoescape, which then finds nothing left to do."""
-    return value if isinstance(value, Markup) else _made(markdown_text(cut(_text(value), 3 * most)))
+def _bold(words: str) -> str:
+    # 'more than 99 %' is the one text of ours that would be taken for a quotation, were it at the start of a line.
+    return words if words in ("> 99 %", "< 1 %") else markdown_text(words)
 
 
-def _evidence(document: View, supports: Any, limits: Limits) -> Markup:
-    """' ([logs 12](#logs-12), ...)' for the rows that the appendix quotes; plain words where it was cut."""
-    kept = {f"{q['table']}-{q['row']}" for q in document["quotes"][: limits.quotes]}
-    links = brief.evidence_links(document, supports)
-    words = [f"[{name}](#{anchor})" if anchor in kept else name for anchor, name in links]
-    return _made(f" ({', '.join(words)})" if words else "")
-
-
-def _sources(document: View) -> Markup:
-    """The coverage strip: one line that says of every source whether it was seen."""
-    marks = {"complete": "✅", "partial": "⚠️", "failed": "❌"}
-    parts = []
-    for covered in (c for c in document["coverage"] if c["status"] != "not_used"):
-        rows = brief.rows_words(covered)
-        state = markdown_text(brief.source_state(covered) + (f": {rows}" if rows else ""))
-        mark = marks.get(covered["status"], "▫️") if rows or covered["status"] != "complete" else "▫️"
-        parts.append(f"{mark} **{markdown_text(covered['source'])}** {state}")
-    if names := brief.idle(document):
-        parts.append(f"▫️ not in use: {markdown_text(names)}")
-    return _made(" · ".join(parts) or "No source was asked.")
+def _jump(jump: Jump) -> str:
+    return f"[{markdown_text(jump.words)}](#{jump.anchor})" if jump.anchor else markdown_text(jump.words)

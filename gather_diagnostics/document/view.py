@@ -1,22 +1,6 @@
 """Evidence as one plain dict: the content of evidence.json, and all that Markdown, HTML and terminal are made from.
 
-Keys (times are ISO 8601 in UTC; a 'supports' is [{table, rows, total}], row numbers 0-based in the bundle's tables):
-
-    schema, tool {name, version}, demo, interrupted, service, asked, description, timezone, owner, runbooks
-    windows      {incident, baseline, changes: {start, end}, seasonal: [{start, end}]}
-    severity     {given, proposed, reasons}
-    coverage     [{source, status, seconds, skew, targets: [{what, where, because}], rows: {table: n},
-                 kept: {table: n}, gaps: [index]}]; kept has the tables whose rows were folded into fewer
-    gaps         [{source, wanted, cause, why, mend}]
-    onset        {time, earliest, latest, confidence, headline, signals, isolated, checked, before_window, supports,
-                 finding}, or null where the question was not put
-    changes      candidates, the most probable first; none_probability, stands_out, verdict
-    latency, error_rate, findings   [{id, question, headline, confidence, severity, time, span, supports, details}]
-    timeline     [{time, kind, what, ref, table, row}], timeline_omitted
-    log_patterns [{template, level, new, incident, baseline, first, last, example, supports}]
-    series       [{name, unit, lines: [{name, points: [[time, value]]}]}]: what the charts draw
-    quotes       [{table, row, time, source, text, ref}]: the rows that claims point to
-    tables       {name: rows}; redactions {kind: {place: n}}
+Its keys and their meaning are declared in `schema.py`; docs/EVIDENCE.md explains them to those who read the file.
 """
 
 from __future__ import annotations
@@ -27,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from gather_diagnostics.document.claims import claims, priority_actions
+from gather_diagnostics.document.claims.ids import identified
 from gather_diagnostics.document.errorlines import error_patterns
 from gather_diagnostics.document.quotes import quote_rows
 from gather_diagnostics.document.series import chart_series
@@ -44,13 +30,13 @@ View = Mapping[str, Any]
 def view(evidence: Evidence) -> dict[str, Any]:
     """The document of `evidence`. Pure: equal evidence gives an equal dict, and `json.dumps` takes it."""
     request = evidence.request
-    findings = [_finding(f) for f in evidence.findings]
-    patterns = error_patterns(evidence)
+    findings = [shown(f) for f in evidence.findings]
+    patterns = identified("pattern", error_patterns(evidence), "template")
     onset = _onset(findings)
     changes = _changes(findings)
     history = _history(evidence)
     entries, omitted = tell(evidence, onset, changes["changes"], patterns)
-    return {
+    document = {
         "schema": SCHEMA,
         "tool": _tool(),
         "demo": evidence.demo,
@@ -58,14 +44,14 @@ def view(evidence: Evidence) -> dict[str, Any]:
         **_asked(request),
         "severity": _severity(request, findings),
         "coverage": [_coverage(c, evidence.gaps, history.get(c.source, 0)) for c in evidence.coverage],
-        "gaps": [_gap(g) for g in evidence.gaps],
+        "gaps": identified("gap", [_gap(g) for g in evidence.gaps], "source", "wanted", "cause", "why"),
         "onset": onset,
         **changes,
         "changes_seen": len(evidence.tables.get("changes", ())) - sum(history.values()),
         "latency": [f for f in findings if f["question"] == "latency"],
         "error_rate": [f for f in findings if f["question"] == "error_rate"],
         "findings": findings,
-        "timeline": entries,
+        "timeline": identified("event", entries, "time", "kind", "what", "ref"),
         "timeline_omitted": omitted,
         "log_patterns": patterns,
         "series": chart_series(evidence),
@@ -73,6 +59,9 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "tables": {name: len(frame) for name, frame in sorted(evidence.tables.items())},
         "redactions": {kind: dict(places) for kind, places in sorted(evidence.redactions.items())},
     }
+    document["priority_actions"] = priority_actions(document)
+    document["claims"] = claims(evidence, document)
+    return document
 
 
 def to_json(document: View) -> str:
@@ -164,7 +153,8 @@ def _gap(gap: Gap) -> dict[str, str]:
     return {"source": gap.source, "wanted": gap.wanted, "cause": gap.cause, "why": gap.why, "mend": gap.mend}
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def shown(finding: Finding) -> dict[str, Any]:
+    """A finding as the document has it."""
     return {
         "id": finding.id,
         "question": finding.question,
@@ -197,8 +187,8 @@ def _onset(findings: Sequence[View]) -> dict[str, Any] | None:
         "latest": span.get("end", finding["time"]),
         "confidence": finding["confidence"],
         "headline": finding["headline"],
-        "signals": details.get("signals", []),
-        "isolated": details.get("isolated", []),
+        "signals": [_known(_SIGNAL, s) for s in details.get("signals", [])],
+        "isolated": [_known(_SIGNAL, s) for s in details.get("isolated", [])],
         "checked": details.get("checked", []),
         "before_window": bool(details.get("before_window", False)),
         "supports": finding["supports"],
@@ -206,22 +196,41 @@ def _onset(findings: Sequence[View]) -> dict[str, Any] | None:
     }
 
 
+_SIGNAL: Mapping[str, Any] = {
+    "kind": "signal", "what": "", "time": None, "earliest": None, "latest": None, "until": None, "strength": 0.0,
+    "words": "",
+}  # fmt: skip
 _CANDIDATE: Mapping[str, Any] = {
     "probability": 0.0, "kind": "change", "service": None, "summary": "", "author": None, "revision": None,
     "previous": None, "time": None, "finished": None, "effective": None, "url": None, "for": [], "against": [],
     "members": [],
 }  # fmt: skip
-"""A candidate's keys, so that an analyzer of somebody else's may leave some out."""
+_MEMBER: Mapping[str, Any] = {"id": "", "summary": "", "author": None, "revision": None, "time": None, "for": []}
+_REASON: Mapping[str, Any] = {"part": "", "words": "", "weight": 0.0}
+
+
+def _known(keys: Mapping[str, Any], given: View) -> dict[str, Any]:
+    """These keys and no others, so that an analyzer of somebody else's may leave some out or have more."""
+    return {key: given.get(key, default) for key, default in keys.items()}
+
+
+def _candidate(finding: View) -> dict[str, Any]:
+    known = _known(_CANDIDATE, finding["details"])
+    members = [{**_known(_MEMBER, m), "for": _reasons(m.get("for", []))} for m in known["members"]]
+    sides = {side: _reasons(known[side]) for side in ("for", "against")}
+    own = {"id": finding["details"]["change"], "supports": finding["supports"], "finding": finding["id"]}
+    return {**known, **sides, "members": members, **own}
+
+
+def _reasons(parts: Sequence[View]) -> list[dict[str, Any]]:
+    return [_known(_REASON, part) for part in parts]
 
 
 def _changes(findings: Sequence[View]) -> dict[str, Any]:
     verdict = next((f for f in findings if f["id"] == "changes"), None)
     details = verdict["details"] if verdict else {}
     found = [f for f in findings if f["question"] == "changes" and f["id"] != "changes" and f["details"].get("change")]
-    candidates = [
-        {**_CANDIDATE, **f["details"], "id": f["details"]["change"], "supports": f["supports"], "finding": f["id"]}
-        for f in found
-    ]
+    candidates = [_candidate(f) for f in found]
     return {
         "changes": sorted(candidates, key=lambda c: (-(c["probability"] or 0.0), c["id"])),
         "none_probability": details.get("none_probability"),
