@@ -6,7 +6,8 @@
     ├── PluginError             1   two plug-ins of one name, or one that breaks its contract
     ├── BundleError             1   a bundle that can't be read or written
     ├── NoSourceError           3   not one source could be read; there is nothing to write
-    └── VerificationError       4   a bundle whose files are not what its manifest says
+    └── VerificationError       4   a bundle whose files are not what its manifest says, or that was not written since
+                                    a secret, or in one to share a name, showed in it
 
 Exit codes of the command: 0 evidence complete, 1 usage or configuration error, 2 evidence written
 but partial (gaps), 3 no source could be read, 4 a verification failed, 130 interrupted.
@@ -48,6 +49,6 @@ class NoSourceError(GatherError):
 
 
 class VerificationError(GatherError):
-    """A bundle does not hold what its manifest says."""
+    """A bundle does not hold what its manifest says, or would show what it must not."""
 
     exit_code = 4

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
     from gather_diagnostics.redaction import Redactor
 
 OnBug = Callable[[BaseException], None]
+
+_MAPPED_BYTES = 2**20
+"""Blocks of memory from this size are given back to the system when they are freed."""
+
+# Else the interpreter looks through all that is left before it ends, for garbage that ends with it anyway: 0.4 s.
+atexit.register(gc.freeze)
 
 
 @dataclass(frozen=True)
@@ -67,26 +75,49 @@ def gather(
 
 def _prepare() -> None:
     """What can be done while sources are waited for, so that less is left to do after the last of them."""
-    import pyarrow as pa
-
-    # Arrow's own allocator keeps what it freed: with many log lines it peaks 40 to 50 MB above the system's.
-    pa.set_memory_pool(pa.system_memory_pool())
+    _save_memory()
     # A second of imports: what analyzers calculate with, the analyzers, the document, the bundle's tables.
     importlib.import_module("scipy.stats")
+    importlib.import_module("gather_diagnostics.bundle.parquet")
     importlib.import_module("pyarrow.parquet")
     for name in plugins.names(plugins.ANALYZERS):
         with contextlib.suppress(Exception):  # a stranger's module that can't be imported is told when it is its turn
             plugins.load(plugins.ANALYZERS, name)
-    from gather_diagnostics.document import html, markdown, view  # noqa: F401
+    from gather_diagnostics.document import warm
+
+    warm()
+    # What was imported stays to the end: no collection of garbage need look at it again.
+    gc.freeze()
 
 
-def deliver(evidence: Evidence, out: Path) -> Delivered:
-    """Render and write the bundle below `out`. Raises BundleError when it can't be written; nothing is left then."""
+def _save_memory() -> None:
+    """Allocate so that what is freed goes back; output is the same without."""
+    import ctypes
+
+    import pyarrow as pa
+
+    # Arrow's own allocator keeps what it freed: with many log lines it peaks 40 to 50 MB above the system's.
+    pa.set_memory_pool(pa.system_memory_pool())
+    # glibc maps large blocks apart and gives them back when freed, but raises what counts as large with each of them;
+    # the holes that the others leave take 20 to 30 MB. -3 is M_MMAP_THRESHOLD of mallopt(3); others have no mallopt.
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(-3, _MAPPED_BYTES)
+
+
+def deliver(evidence: Evidence, out: Path, redactor: Redactor | None = None) -> Delivered:
+    """Redact what no source said (request, findings), render, and write the bundle below `out`.
+
+    `redactor` is the run's. Raises BundleError when the bundle can't be written, and VerificationError when a secret
+    shows in it; nothing is left then.
+    """
     from gather_diagnostics.bundle import write
     from gather_diagnostics.document import render, view
+    from gather_diagnostics.redaction import Redactor, redacted
 
+    redactor = redactor or Redactor()
+    evidence = redacted(evidence, redactor)
     document = view(evidence)
-    written = write(evidence, render(document), out.absolute())
+    written = write(evidence, render(document), out.absolute(), redactor=redactor)
     return Delivered(document, written.folder, written.archive, exit_code(evidence))
 
 

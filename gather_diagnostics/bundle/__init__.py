@@ -6,14 +6,16 @@
         tables/<table>.parquet                       zstd; row order as in memory
         raw/<source>/...                             what the sources said, redacted
         manifest.json                                request, coverage, gaps, and the SHA-256 of every file above
-        SHA256SUMS                                   every file but itself, for `sha256sum -c SHA256SUMS`
+        SHA256SUMS                                   every file above, for `sha256sum -c SHA256SUMS`
+        SHA256SUMS.sig                               where it was asked for: an SSH signature of SHA256SUMS
 
 Equal evidence makes equal bytes. Importing this package loads neither pandas nor pyarrow nor pydantic.
 """
 
 from gather_diagnostics.bundle.naming import is_plain
 from gather_diagnostics.bundle.reading import read
+from gather_diagnostics.bundle.signing import check_key, sign, signed_by
 from gather_diagnostics.bundle.verifying import verify
 from gather_diagnostics.bundle.writing import Written, write
 
-__all__ = ["Written", "is_plain", "read", "verify", "write"]
+__all__ = ["Written", "check_key", "is_plain", "read", "sign", "signed_by", "verify", "write"]

@@ -144,13 +144,13 @@ def _place(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path, archive:
             f"{archive} holds {short(member.name)} twice, or as file and folder, and is not read"
         ) from error
     except OSError as error:
-        raise _no_room(archive, error) from error
+        raise no_room(archive, error) from error
     with os.fdopen(descriptor, "wb") as out:
         for chunk in _content(tar, member, archive):
             try:
                 out.write(chunk)
             except OSError as error:
-                raise _no_room(archive, error) from error
+                raise no_room(archive, error) from error
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path) -> Iterator[bytes]:
@@ -177,7 +177,7 @@ def _damaged(archive: Path, error: BaseException) -> BundleError:
     )
 
 
-def _no_room(archive: Path, error: OSError) -> BundleError:
+def no_room(archive: Path, error: OSError) -> BundleError:
     return BundleError(
         f"{archive} can't be unpacked to the temporary folder ({error.strerror}): free space there or set TMPDIR"
     )

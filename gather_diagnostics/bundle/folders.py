@@ -6,13 +6,14 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
 from gather_diagnostics.bundle import archive
 from gather_diagnostics.bundle.naming import short
+from gather_diagnostics.bundle.staging import staged, sweep
 from gather_diagnostics.errors import BundleError
 
 _MAX_DEPTH = 100
@@ -38,10 +39,23 @@ def opened(path: Path) -> Iterator[Path]:
     if os.path.isdir(path):
         yield path
     elif os.path.isfile(path):
-        with tempfile.TemporaryDirectory(prefix="gather_diagnostics-") as private:
-            yield archive.unpack(path, Path(private))
+        with _private(path) as private:
+            yield archive.unpack(path, private)
     else:
         raise BundleError(f"there is no bundle at {path}: give an evidence-... folder or its .tar.gz")
+
+
+@contextmanager
+def _private(path: Path) -> Iterator[Path]:
+    """A folder to unpack to, of the kind bundles are built in: a reader that was killed leaves it to the next one."""
+    with ExitStack() as stack:
+        try:
+            temporary = Path(tempfile.gettempdir())
+            sweep(temporary)
+            private = stack.enter_context(staged(temporary, "gather_diagnostics"))
+        except OSError as error:
+            raise archive.no_room(path, error) from error
+        yield private
 
 
 def survey(folder: Path) -> Survey:

@@ -11,11 +11,12 @@ from gather_diagnostics.errors import BundleError
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.sig"
 FINDINGS = "findings.json"
 TABLES_FOLDER = "tables"
 RAW_FOLDER = "raw"
 
-_RESERVED = frozenset({MANIFEST, SUMS, FINDINGS, TABLES_FOLDER, RAW_FOLDER})
+_RESERVED = frozenset({MANIFEST, SUMS, SIGNATURE, FINDINGS, TABLES_FOLDER, RAW_FOLDER})
 _COMPONENT = re.compile(r"[A-Za-z0-9._-]{1,200}")
 _MAX_PATH = 1000
 _MAX_SERVICE = 64

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-MAX_TABLE_BYTES = 2 * 1024**3
+MAX_TABLE_BYTES = 1024**3
 """What one table may take in memory. A few kilobytes of Parquet can stand for terabytes of one repeated value."""
 
 _BATCH_ROWS = 8192
@@ -57,15 +57,51 @@ def _read(path: Path, where: str) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as stream, pq.ParquetFile(stream, page_checksum_verification=True) as file:
-        batches: list[pa.RecordBatch] = []
-        size = 0
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
-            size += batch.nbytes
-            if size > MAX_TABLE_BYTES:
-                raise BundleError(f"{where} takes more than {MAX_TABLE_BYTES} bytes of memory and is not read")
-            batches.append(batch)
-        return pa.Table.from_batches(batches, schema=file.schema_arrow)
+    from gather_diagnostics.bundle.pages import unpacked_bytes
+
+    with path.open("rb") as stream:
+        metadata = pq.read_metadata(stream)
+        if unpacked_bytes(stream, metadata) > MAX_TABLE_BYTES:
+            raise _too_large(where)
+        leaves = [metadata.schema.column(number) for number in range(metadata.num_columns)]
+        # As a dictionary, text that stands in a file once and in memory a million times can be measured first.
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
+        stream.seek(0)
+        with pq.ParquetFile(stream, read_dictionary=texts, page_checksum_verification=True) as file:
+            batches: list[pa.RecordBatch] = []
+            size = 0
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, use_threads=False):
+                size += sum(map(_size, batch.columns))
+                if size > MAX_TABLE_BYTES:
+                    raise _too_large(where)
+                batches.append(_decoded(batch))
+            return pa.Table.from_batches(batches, schema=_decoded(file.schema_arrow.empty_table()).schema)
+
+
+def _size(column: pa.Array) -> int:
+    """Bytes of memory once it is decoded."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary)
+    return 4 * len(column) + int(pc.sum(pc.take(lengths, column.indices)).as_py() or 0)
+
+
+def _decoded(batch: Any) -> Any:
+    """A batch or table without dictionaries."""
+    import pyarrow as pa
+
+    columns = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in batch.columns
+    ]
+    return type(batch).from_arrays(columns, names=batch.schema.names)
+
+
+def _too_large(where: str) -> BundleError:
+    return BundleError(f"{where} takes more than {MAX_TABLE_BYTES} bytes of memory and is not read")
 
 
 def _fitted(table: str, found: pa.Table, where: str) -> pa.Table:

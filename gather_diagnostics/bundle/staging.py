@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from gather_diagnostics.bundle.dates import settle
+
 _PARTIAL = re.compile(r"\.[A-Za-z0-9._-]+\.partial-[0-9a-f]{16}")
 
 
@@ -88,6 +90,7 @@ def create_file(path: Path) -> Iterator[IO[bytes]]:
     with os.fdopen(descriptor, "wb") as out:
         yield out
         out.flush()
+        settle(out.fileno())
         os.fsync(out.fileno())
 
 

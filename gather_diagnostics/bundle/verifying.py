@@ -1,18 +1,24 @@
 """Is a bundle what its manifest says? Finds what was changed, added, removed or renamed since it was written.
 
-It is no signature: whoever can rewrite the whole bundle can make it agree with itself again.
+Without a signature, whoever can rewrite the whole bundle can make it agree with itself again: see `signing`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gather_diagnostics.bundle.folders import Survey, content, open_file, opened, survey
 from gather_diagnostics.bundle.manifest import File, parse
-from gather_diagnostics.bundle.naming import MANIFEST, SUMS, is_plain, short
+from gather_diagnostics.bundle.naming import MANIFEST, SIGNATURE, SUMS, is_plain, short
 from gather_diagnostics.errors import BundleError
+
+if TYPE_CHECKING:
+    from gather_diagnostics.document.claims.comparing import Compared
+    from gather_diagnostics.model import Evidence
 
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -31,15 +37,30 @@ def verify(path: Path) -> list[str]:
         return [str(error)]
 
 
+def contradictions(path: Path, analyze: Callable[[Evidence], Evidence]) -> Compared:
+    """What the documents of a bundle say that its tables do not; `analyze` runs the analyzers anew. Offline.
+
+    Hashes are not looked at. Raises BundleError for what can't be read as a bundle, as `read` does.
+    """
+    from gather_diagnostics.bundle.reading import read
+    from gather_diagnostics.document.claims.comparing import TEXTS, compare
+
+    with opened(path) as folder:
+        evidence = read(folder)
+        found = survey(folder)
+        return compare({name: content(folder, found, name) for name in ("evidence.json", *TEXTS)}, evidence, analyze)
+
+
 def _problems(folder: Path) -> list[str]:
     found = survey(folder)
     problems = list(found.oddities)
     actual = {path: _hashed(folder, path) for path in found.files}
     problems += [f"{short(path)} can't be read: {result}" for path, result in actual.items() if isinstance(result, str)]
-    files = {path: result for path, result in actual.items() if isinstance(result, File)}
+    files = {path: result for path, result in actual.items() if isinstance(result, File) and path != SIGNATURE}
     sums = _sums(folder, found, problems)
     problems += _compared(SUMS, sums, {p: f.sha256 for p, f in files.items() if p != SUMS})
     problems += _against_manifest(folder, found, {p: f for p, f in files.items() if p not in (SUMS, MANIFEST)})
+    problems += _signature(folder, found)
     return list(dict.fromkeys(problems))
 
 
@@ -73,6 +94,19 @@ def _sums(folder: Path, found: Survey, problems: list[str]) -> dict[str, str]:
         else:
             sums[parsed[2]] = parsed[1]
     return sums
+
+
+def _signature(folder: Path, found: Survey) -> list[str]:
+    """Is it whole, and of this SHA256SUMS? Whose it is: `signing.signed_by`."""
+    if SIGNATURE not in found.files or SUMS not in found.files:
+        return []
+    from gather_diagnostics.bundle.signatures import MAX_BYTES, flaw
+
+    try:
+        wrong = flaw(content(folder, found, SUMS), content(folder, found, SIGNATURE, MAX_BYTES))
+    except BundleError as error:
+        return [str(error)]
+    return [f"{SIGNATURE} is not the signature of this {SUMS}: {wrong}"] if wrong else []
 
 
 def _compared(where: str, said: dict[str, str], actual: dict[str, str]) -> list[str]:

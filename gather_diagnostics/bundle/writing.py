@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gather_diagnostics.bundle import archive as archives
+from gather_diagnostics.bundle.dates import settle, stamp
 from gather_diagnostics.bundle.manifest import sealed
 from gather_diagnostics.bundle.naming import (
     FINDINGS,
@@ -21,10 +22,12 @@ from gather_diagnostics.bundle.naming import (
     checked_name,
 )
 from gather_diagnostics.bundle.reading import Findings
+from gather_diagnostics.bundle.sealing import check
 from gather_diagnostics.bundle.serial import dump
 from gather_diagnostics.bundle.staging import create_file, flush_folder, staged, sweep
 from gather_diagnostics.errors import BundleError
 from gather_diagnostics.model import Evidence
+from gather_diagnostics.redaction import Redactor
 
 _CURES = {
     errno.ENOSPC: "the disk is full; free some space or choose another output folder",
@@ -55,16 +58,19 @@ def write(
     *,
     archive: bool = True,
     name: str | None = None,
+    redactor: Redactor | None = None,
 ) -> Written:
     """Write a new bundle into the folder `parent`, which is made if need be. Never replaces anything.
 
     `documents` are files to put at the top, rendered elsewhere. `name` replaces evidence-<service>-<UTC time>; where
     the name is taken, -2, -3, ... is appended. Folders get mode 0700, files 0600.
-    Raises BundleError when it can't be written; nothing is left behind then.
+    Raises BundleError when it can't be written, and VerificationError when a secret shows in it, as `redactor` (the
+    run's, which knows the configuration) sees it; nothing is left behind then.
     """
     request = evidence.request
     wanted = bundle_name(request.service, request.asked) if name is None else checked_name(name)
     files = contents(evidence, documents)
+    check(sealed(evidence, wanted, files), redactor or Redactor())
     try:
         parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)
@@ -101,7 +107,7 @@ def _attempt(evidence: Evidence, files: Mapping[str, bytes], parent: Path, name:
         _write_tree(stage / name, whole)
         if archive:
             with create_file(stage / f"{name}.tar.gz") as out:
-                archives.pack(out, name, whole, _mtime(evidence))
+                archives.pack(out, name, whole, stamp(evidence.request.asked))
         flush_folder(stage)
         return _publish(stage, parent, name, archive)
 
@@ -114,15 +120,8 @@ def _write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
         with create_file(folder / path) as out:
             out.write(files[path])
     for each in reversed(tree):
+        settle(each)
         flush_folder(each)
-
-
-def _mtime(evidence: Evidence) -> int:
-    """Seconds since 1970 for the archive, see https://reproducible-builds.org/specs/source-date-epoch/."""
-    fixed = os.environ.get("SOURCE_DATE_EPOCH", "")
-    seconds = int(fixed) if fixed.isascii() and fixed.isdigit() else int(evidence.request.asked.timestamp())
-    # gzip has 32 bits for it.
-    return min(max(seconds, 0), 2**32 - 1)
 
 
 def _publish(stage: Path, parent: Path, name: str, archive: bool) -> Written | None:

@@ -3,6 +3,7 @@
 Importing this loads neither pandas nor pyarrow.
 """
 
+from gather_diagnostics.redaction.evidence import redacted
 from gather_diagnostics.redaction.redactor import Redactor
 
-__all__ = ["Redactor"]
+__all__ = ["Redactor", "redacted"]

@@ -8,9 +8,9 @@ import hmac
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gather_diagnostics.redaction import custom, encoded, keys, manifests, rules, shapes, structured, wrapping
 from gather_diagnostics.redaction.blocks import Blocks
@@ -26,6 +26,12 @@ UNREADABLE = "unreadable"
 _PASSES = 8
 """A replacement changes what stands beside it; texts settle in two passes, and one that never does is unreadable."""
 
+BROKEN = (
+    *(ValueError, LookupError, ArithmeticError, TypeError, RuntimeError),
+    *(AttributeError, AssertionError, MemoryError, OSError),
+)
+"""What looking through a text may raise, bugs of ours too: who was to tell of one would have to redact its words."""
+
 _SMALL = 4_000_000
 """Bytes of text up to which a batch's columns are searched as one."""
 
@@ -34,6 +40,8 @@ _STREAM = ("source", "service", "instance")
 
 Tally = Counter[str]
 """Kind to how many."""
+Find = Callable[[str], Iterable[Span]]
+"""Text to where its secrets are."""
 
 
 class Unsettled(ValueError):
@@ -71,6 +79,7 @@ class Redactor:
         )
         self._prefilters = (*rules.prefilters(self._rules), *self._custom.values())
         self._lettered = rules.prefilters(tuple(rule for rule in self._rules if rule is not rules.BY_DIGITS))
+        self._by_looks = tuple(rule for rule in rules.RULES if rule is not rules.BY_DIGITS)
         self._counts: dict[str, Counter[str]] = {}
         self._blocks = Blocks()
         self._lock = threading.Lock()
@@ -84,6 +93,32 @@ class Redactor:
         self._count(place, tally)
         return clean
 
+    def composed(self, value: str, place: str) -> str:
+        """A text that was put together here, of words of ours and of redacted ones, without what its looks give away.
+
+        Keys are not asked: in 'password: 3 lines a minute' the key is one text's and the value another's.
+        """
+        clean, tally = self._closed(value, self._settled_by_looks)
+        self._count(place, tally)
+        return clean
+
+    def showing(self, texts: pa.Array, how: Literal["text", "json", "composed"] = "text") -> Mapping[str, int]:
+        """Kinds of secrets that these texts (string array) show, and how many of each; counted in no report.
+
+        Texts that came out of here show none: `composed` as of that method, all others as of `text` and `batch`.
+        """
+        redact = {"text": self._settled, "json": self._json, "composed": self._settled_by_looks}[how]
+        texts = texts.drop_null().unique()
+        if not len(texts):
+            return {}
+        found: Tally = Counter()
+        prefilters = (*rules.prefilters(self._by_looks), *self._custom.values()) if how == "composed" else ()
+        for value in texts.filter(self._match(texts, prefilters)).to_pylist():
+            clean, tally = self._closed(value, redact)
+            if clean != value:
+                found.update(tally or {UNREADABLE: 1})
+        return found
+
     def batch(self, table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with every text and JSON column redacted; schema, order and nulls stay.
 
@@ -94,7 +129,12 @@ class Redactor:
 
         batch = self._without_keys(batch) if table == "logs" else batch
         columns = [c for c in TABLES[table] if c.type in ("text", "json") and c.name in batch.schema.names]
-        found = self._hits([batch.column(column.name) for column in columns])
+        values = [batch.column(column.name) for column in columns]
+        try:
+            found = self._hits(values)
+        except BROKEN:
+            # Without the engine that is fast Python has to see every value.
+            found = [pa.array([value is not None for value in array.to_pylist()], pa.bool_()) for array in values]
         arrays = {name: batch.column(name) for name in batch.schema.names}
         for column, hits in zip(columns, found, strict=True):
             if hits.true_count:
@@ -228,7 +268,7 @@ class Redactor:
         tally: Tally = Counter()
         try:
             return redact(value, tally), tally
-        except (ValueError, LookupError, ArithmeticError, TypeError, RecursionError):
+        except BROKEN:
             return self._placeholder(value, UNREADABLE), Counter({UNREADABLE: 1})
 
     def _json(self, value: str, tally: Tally) -> str:
@@ -236,26 +276,29 @@ class Redactor:
             value, lambda text: self._settled(text, tally), lambda secret, kind: self._replace(secret, kind, tally)
         )
 
-    def _settled(self, value: str, tally: Tally) -> str:
+    def _settled_by_looks(self, value: str, tally: Tally) -> str:
+        return self._settled(value, tally, self._looks)
+
+    def _settled(self, value: str, tally: Tally, find: Find | None = None) -> str:
         for _ in range(_PASSES):
-            once = "".join(self._pass(value, tally))
+            once = "".join(self._pass(value, tally, find or self._spans))
             if once == value:
                 return once
             value = once
         raise Unsettled("a text in which every replacement gives rise to another")
 
-    def _pass(self, value: str, tally: Tally) -> Iterator[str]:
+    def _pass(self, value: str, tally: Tally, find: Find) -> Iterator[str]:
         """Placeholders as they are, and what stands between them redacted."""
         position = 0
         for placeholder in PLACEHOLDER.finditer(value):
-            yield from self._piece(value[position : placeholder.start()], tally)
+            yield from self._piece(value[position : placeholder.start()], tally, find)
             yield placeholder[0]
             position = placeholder.end()
-        yield from self._piece(value[position:], tally)
+        yield from self._piece(value[position:], tally, find)
 
-    def _piece(self, piece: str, tally: Tally) -> Iterator[str]:
+    def _piece(self, piece: str, tally: Tally, find: Find) -> Iterator[str]:
         position = 0
-        for span in merged(self._spans(piece)):
+        for span in merged(find(piece)):
             if self._allow and custom.is_allowed(piece[span.start : span.end], self._allow):
                 continue
             yield piece[position : span.start] + span.wrap
@@ -269,6 +312,12 @@ class Redactor:
         yield from manifests.spans(piece)
         yield from custom.spans(piece, self._custom)
         yield from wrapping.spans(piece, self._worn)
+
+    def _looks(self, piece: str) -> Iterator[Span]:
+        """The secrets among what is known by its looks. Numbers are left: a document is full of them."""
+        yield from shapes.spans(piece, self._by_looks)
+        yield from encoded.spans(piece, self._plain)
+        yield from custom.spans(piece, self._custom)
 
     def _worn(self, piece: str) -> Iterator[Span]:
         """What is known by its looks, in base64 too."""

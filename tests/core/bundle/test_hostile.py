@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import re
+import stat
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -20,9 +23,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics import BundleError, Evidence
-from gather_diagnostics.bundle import Written, archive, parquet, read, verify
+from gather_diagnostics.bundle import Written, archive, pages, parquet, read, verify
 from gather_diagnostics.tables import schema
 
 
@@ -129,6 +133,43 @@ def test_an_archive_leaves_nothing_behind(written: Written, tmp_path: Path, monk
     before = sorted(tmp_path.rglob("*"))
     read(written.archive)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_a_killed_reader_unpacked_is_removed_by_the_next(written: Written, tmp_path: Path) -> None:
+    """Evidence must not stay in the temporary folder, whatever ended the process that looked at it."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    script = (
+        "import os, sys, pathlib\n"
+        "from gather_diagnostics.bundle.folders import opened\n"
+        "with opened(pathlib.Path(sys.argv[1])) as folder:\n"
+        "    if sys.argv[2] == 'dies': os.kill(os.getpid(), 9)\n"
+    )
+
+    def reader(what: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-c", script, str(written.archive), what],
+            cwd=Path(__file__).parents[3],
+            env=os.environ | {"TMPDIR": str(temporary)},
+        ).returncode
+
+    assert reader("dies") == -9
+    (left,) = temporary.iterdir()
+    assert stat.S_IMODE(left.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(p.stat().st_mode) & 0o077 for p in left.rglob("*")} == {0}
+    assert reader("lives") == 0
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_without_room_to_unpack_it_says_so(
+    written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    if there:
+        (tmp_path / "file").write_text("")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+    with pytest.raises(BundleError, match=r"can't be unpacked to the temporary folder .* set TMPDIR"):
+        read(written.archive)
 
 
 def changed_manifest(folder: Path, **fields: Any) -> None:
@@ -257,7 +298,7 @@ def test_a_flipped_bit_in_a_page_is_found_while_reading(written: Written) -> Non
     path = written.folder / "tables/metrics.parquet"
     column = pq.read_metadata(path).row_group(0).column(schema("metrics").names.index("value"))
     content = bytearray(path.read_bytes())
-    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    content[column.dictionary_page_offset + column.total_compressed_size - 1] ^= 1
     path.write_bytes(content)
     with pytest.raises(BundleError, match=r"tables/metrics\.parquet can't be read: .*CRC"):
         read(written.folder)
@@ -279,7 +320,90 @@ def test_a_small_file_of_huge_rows_is_refused(written: Written, monkeypatch: pyt
         read(written.folder)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ROWS = 20_000
+
+
+def bomb(folder: Path, columns: dict[str, Any], rows: int = ROWS, **how: Any) -> Path:
+    """logs.parquet with these columns; others are null, or empty texts of the year 1970."""
+    whole = {
+        f.name: columns[f.name] if f.name in columns
+        else pa.nulls(rows, f.type) if f.nullable
+        else pa.array(np.zeros(rows, "int64")).cast(f.type) if pa.types.is_timestamp(f.type)
+        else pa.array([""] * rows)
+        for f in schema("logs")
+    }  # fmt: skip
+    path = folder / "tables/logs.parquet"
+    # Without Arrow's own schema a reader takes the texts for plain ones, not for a dictionary.
+    pq.write_table(pa.table(whole), path, compression="zstd", store_schema=False, coerce_timestamps="us", **how)
+    return path
+
+
+def repeated(text: str, rows: int = ROWS) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, "int32")), pa.array([text]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["one long text", "many columns", "pages of zeros"])
+def test_kilobytes_that_stand_for_terabytes_take_no_memory(written: Written, case: str) -> None:
+    """Before a text is written out a million times, and before a page is unpacked, its size is known."""
+    texts = [f.name for f in schema("logs") if pa.types.is_string(f.type)]
+    if case == "one long text":
+        path = bomb(written.folder, {"message": repeated("x" * 50_000_000)})
+    elif case == "many columns":
+        path = bomb(written.folder, dict.fromkeys(texts, repeated("x" * 90_000)))
+    else:
+        path = bomb(written.folder, {"message": pa.array(["x" * 50_000_000])}, rows=1, use_dictionary=False)
+        row = pq.read_table(path)
+        with pq.ParquetWriter(path, row.schema, compression="zstd", use_dictionary=False) as file:
+            for _ in range(22):
+                file.write_table(row)
+    assert path.stat().st_size < 100_000
+    script = (
+        "import re, sys, pathlib\n"
+        "from gather_diagnostics.bundle import parquet\n"
+        "import pandas, pyarrow.parquet\n"
+        "try: parquet.from_parquet('logs', pathlib.Path(sys.argv[1]))\n"
+        "except Exception as error: print(error)\n"
+        "print(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script, path], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
+    message, peak = run.stdout.splitlines()
+    assert message == f"tables/logs.parquet takes more than {parquet.MAX_TABLE_BYTES} bytes of memory and is not read"
+    # What is imported takes some 150 MB, the one long text a few times its 50 MB.
+    assert int(peak) < 600_000
+
+
+@pytest.mark.parametrize("encoding", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_encodings_that_no_bundle_has_are_refused(written: Written, encoding: str) -> None:
+    how: dict[str, Any] = {"use_dictionary": False, "column_encoding": {"message": encoding}}
+    bomb(written.folder, {"message": pa.array(["x" * 1000] * 60)}, rows=60, **how)
+    with pytest.raises(BundleError, match="an encoding that no bundle has"):
+        read(written.folder)
+
+
+def test_pages_without_number_are_refused(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_PAGES", 20)
+    with pytest.raises(BundleError, match="it has more than 20 pages"):
+        read(written.folder)
+
+
+@pytest.mark.parametrize("how", [{}, {"data_page_version": "2.0"}, {"compression": "gzip"}, {"data_page_size": 100}])
+def test_the_pages_tell_what_the_footer_of_an_honest_writer_tells(written: Written, how: dict[str, Any]) -> None:
+    path = written.folder / "tables/logs.parquet"
+    pq.write_table(pq.read_table(path), path, write_page_checksum=True, **how)
+    with path.open("rb") as file:
+        metadata = pq.read_metadata(file)
+        groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
+        said = sum(g.column(n).total_uncompressed_size for g in groups for n in range(metadata.num_columns))
+        counted = pages.unpacked_bytes(file, metadata)
+    # The footer counts the headers as well.
+    assert 0.4 * said < counted <= said
+    assert len(read(written.folder).tables["logs"]) == 60
+
+
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damaged_parquet_is_refused_or_read_but_never_breaks(written: Written, data: st.DataObject) -> None:
     path = written.folder / "tables/events.parquet"

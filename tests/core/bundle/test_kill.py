@@ -56,11 +56,14 @@ print(step, os.WEXITSTATUS(status))
 
 _KILLED_AT_RANDOM = """
 dice = random.Random(sys.argv[2])
+began = time.monotonic()
+write(evidence, DOCUMENTS, parent)
+once = time.monotonic() - began  # disks differ, and how busy they are
 for _ in range(30):
     if not (child := os.fork()):
         while True:
             write(evidence, DOCUMENTS, parent)
-    time.sleep(dice.uniform(0.01, 0.25))
+    time.sleep(dice.uniform(0.1, 4) * once)
     os.kill(child, signal.SIGKILL)
     assert os.waitpid(child, 0)[1] == signal.SIGKILL
 """

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from bundlework import NAME
+from conftest import missing
 from evidencesample import DOCUMENTS
 
 from gather_diagnostics import BundleError, Evidence
@@ -82,41 +83,80 @@ def test_file_systems_without_hard_links_will_do(
 
 
 _IN_A_SMALL_PLACE = """
-import sys, datetime
+import datetime, resource, sys
 from pathlib import Path
 from evidencesample import DOCUMENTS, sample_evidence
 from gather_diagnostics import BundleError
 from gather_diagnostics.bundle import write
-where = Path(sys.argv[1])
+where, limit = Path(sys.argv[1]), int(sys.argv[2])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
     write(sample_evidence(datetime.datetime(2026, 3, 14, tzinfo=datetime.UTC)), DOCUMENTS, where)
 except BundleError as error:
     print(error)
     print(list(where.iterdir()))
 """
+TESTS = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("options", "why"),
-    [("size=32k", "the disk is full"), ("size=64k", "the disk is full"), ("size=9m,ro", "read-only file system")],
-)
-def test_a_real_full_or_read_only_disk(tmp_path: Path, options: str, why: str) -> None:
-    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
-        pytest.skip("this machine does not let us mount a tmpfs in a namespace of our own")
-    root = Path(__file__).parents[2]
-    script = f'mount -t tmpfs -o {options} none "$1" && exec "$2" -c "$3" "$1"'
+def in_a_small_place(where: Path, limit: int = 0, *before: str | Path) -> str:
+    """What is told where a bundle can't be written; `before` is a command that runs the writer."""
     run = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", script, "sh", tmp_path, sys.executable, _IN_A_SMALL_PLACE],
-        env=os.environ | {"PYTHONPATH": f"{root}:{root / 'tests'}"},
+        [*before, sys.executable, "-c", _IN_A_SMALL_PLACE, where, str(limit)],
+        env=os.environ | {"PYTHONPATH": f"{TESTS.parent}:{TESTS}"},
         capture_output=True,
         text=True,
         check=True,
     )
     message, left = run.stdout.splitlines()
-    assert message.startswith(f"the bundle can't be written to {tmp_path}: ")
-    assert why in message
+    assert message.startswith(f"the bundle can't be written to {where}: ")
     assert left == "[]"
+    return message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "why"),
+    # From no room for the first file to room for all but the archive; 84 KiB will do.
+    [(f"size={kilobytes}k", "the disk is full") for kilobytes in (8, 16, 32, 64, 76, 80)]
+    + [("size=9m,nr_inodes=9", "the disk is full"), ("size=9m,ro", "read-only file system")],
+)
+def test_a_real_full_or_read_only_disk(tmp_path: Path, options: str, why: str) -> None:
+    namespace = ["unshare", "-rm"]
+    if subprocess.run([*namespace, "mount", "-t", "tmpfs", "none", tmp_path], capture_output=True).returncode:
+        missing("a tmpfs in a namespace of our own", "it takes root, or a kernel that lets users have namespaces")
+    script = f'mount -t tmpfs -o {options} none "$1" && shift && exec "$@"'
+    assert why in in_a_small_place(tmp_path, 0, *namespace, "sh", "-c", script, "sh", tmp_path)
+
+
+@pytest.mark.parametrize("limit", [1, 4096, 9000])
+def test_files_that_may_not_grow(tmp_path: Path, limit: int) -> None:
+    """As `ulimit -f` has it: a disk that is full for one writer alone, on any machine."""
+    assert "a file would be larger than is allowed there" in in_a_small_place(tmp_path, limit)
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_not_ours_to_write(tmp_path: Path) -> None:
+    """The real refusal of the kernel; root is refused nothing, so this is done as nobody."""
+    tmp_path.chmod(0o755)
+    before: list[str | Path] = []
+    if os.geteuid() == 0:
+        # Not below pytest's own folder, which is closed to others.
+        tmp_path = Path("/usr")
+        before = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        if subprocess.run([*before, sys.executable, "-c", "import gather_diagnostics"], cwd=TESTS.parent).returncode:
+            missing("a Python that user 65534 may start", "the interpreter is below a folder closed to others")
+    else:
+        tmp_path.chmod(0o500)
+    run = subprocess.run(
+        [*before, sys.executable, "-c", _IN_A_SMALL_PLACE, tmp_path, "0"],
+        env=os.environ | {"PYTHONPATH": f"{TESTS.parent}:{TESTS}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"the bundle can't be written to {tmp_path}: permission is denied" in run.stdout
 
 
 def test_importing_the_bundle_is_cheap() -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,7 @@ from bundlework import NAME, assert_same, contents
 from evidencesample import DOCUMENTS, sample_evidence
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics import BundleError, Coverage, Evidence, Finding, Gap, Request, Support, Target, Window
 from gather_diagnostics.bundle import Written, is_plain, naming, read, serial, verify, write
@@ -160,7 +162,9 @@ def test_the_archive_is_the_folder(written: Written, tmp_path: Path) -> None:
     assert written.archive.name == f"{NAME}.tar.gz"
 
 
-@pytest.mark.parametrize(("epoch", "wanted"), [("1700000000", 1700000000), ("", 1773458400), ("soon", 1773458400)])
+@pytest.mark.parametrize(
+    ("epoch", "wanted"), [("1700000000", 1700000000), ("", 1773458400), ("soon", 1773458400), ("9" * 5000, 1773458400)]
+)
 def test_the_archive_knows_one_time_and_no_owner(
     evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, epoch: str, wanted: int
 ) -> None:
@@ -174,6 +178,18 @@ def test_the_archive_knows_one_time_and_no_owner(
         names = [m.name for m in members if kind(m)]
         assert names == sorted(names)
     assert int.from_bytes(packed.read_bytes()[4:8], "little") == wanted
+
+
+def test_the_folder_bears_the_time_that_was_asked_for(
+    evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    write(evidence, DOCUMENTS, tmp_path / "out")
+    assert {p.stat().st_mtime for p in (tmp_path / "out").rglob("*")} == {1700000000}
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    before = time.time() - 5
+    write(evidence, DOCUMENTS, tmp_path / "now")
+    assert all(p.stat().st_mtime > before for p in (tmp_path / "now").rglob("*"))
 
 
 @given(st.text(max_size=200))
@@ -350,7 +366,6 @@ coverages = st.builds(
     ("kind", "values"), [(Request, requests), (Gap, gaps), (Coverage, coverages), (Finding, findings)]
 )
 def test_the_values_survive_json(kind: Any, values: st.SearchStrategy[Any]) -> None:
-    @settings(max_examples=100, deadline=None)
     @given(values)
     def check(value: Any) -> None:
         text = serial.dump(value)
@@ -360,9 +375,7 @@ def test_the_values_survive_json(kind: Any, values: st.SearchStrategy[Any]) -> N
     check()
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(requests, st.lists(findings, max_size=2), st.lists(gaps, max_size=2), st.lists(coverages, max_size=2), texts)
 def test_any_evidence_survives_the_disk(
     tmp_path: Path, request_: Request, found: list[Finding], lost: list[Gap], covered: list[Coverage], raw: str
