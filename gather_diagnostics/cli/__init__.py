@@ -5,6 +5,7 @@ Importing this costs click and nothing heavier: what a command needs is imported
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -13,14 +14,19 @@ import click
 
 from gather_diagnostics.cli.analyze import analyze
 from gather_diagnostics.cli.demo import demo
+from gather_diagnostics.cli.diff import diff
 from gather_diagnostics.cli.doctor import doctor
 from gather_diagnostics.cli.gather import gather
+from gather_diagnostics.cli.open import open_
 from gather_diagnostics.cli.policy import policy
+from gather_diagnostics.cli.query import query
+from gather_diagnostics.cli.share import share
+from gather_diagnostics.cli.show import show
 from gather_diagnostics.cli.sources import sources
 from gather_diagnostics.cli.verify import verify
-from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError
+from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError, InputError
 
-for command in (analyze, demo, doctor, policy, sources, verify):
+for command in (analyze, demo, diff, doctor, open_, policy, query, share, show, sources, verify):
     gather.add_command(command)
 
 
@@ -33,10 +39,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None, debug: bool) -> int:
     try:
+        _check_epoch()
         result = gather.main(arguments, prog_name="gather_diagnostics", standalone_mode=False)
     except GatherError as error:
         if debug:
-            raise
+            from gather_diagnostics.redaction.messages import hidden_traceback
+
+            click.echo(hidden_traceback(error), err=True)
         return _say(str(error), error.exit_code)
     except click.ClickException as error:
         # click exits with 2 on a usage error; here 2 means "written, but partial".
@@ -53,10 +62,20 @@ def _run(arguments: list[str] | None, debug: bool) -> int:
     return result if isinstance(result, int) else 0
 
 
+def _check_epoch() -> None:
+    """NumPy's own modules fail with a traceback on a SOURCE_DATE_EPOCH that is no number."""
+    text = os.environ.get("SOURCE_DATE_EPOCH")
+    if text == "":
+        del os.environ["SOURCE_DATE_EPOCH"]
+    elif text is not None and not (text.isascii() and text.isdigit()):
+        raise InputError(f"SOURCE_DATE_EPOCH is {text[:40]!r}: give seconds since 1970, or unset it")
+
+
 def _say(message: str, code: int) -> int:
     from gather_diagnostics.document.escaping import terminal
+    from gather_diagnostics.redaction.messages import hidden
 
-    click.echo(f"error: {terminal(message, lines=True)}" if code != EXIT_INTERRUPTED else message, err=True)
+    click.echo(f"error: {terminal(hidden(message), lines=True)}" if code != EXIT_INTERRUPTED else message, err=True)
     return code
 
 

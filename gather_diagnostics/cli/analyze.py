@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gather_diagnostics.cli.options import on_bug, output_options, show
+from gather_diagnostics.cli.options import load_config, on_bug, output_options, show
 
 if TYPE_CHECKING:
     from gather_diagnostics.model import Evidence
@@ -50,7 +50,8 @@ def analyze(*, path: str, out: Path, format_: str, quiet: bool, debug: bool, **a
         raise InputError(f"--{option} goes with an archive of logs, and {path} is a bundle: leave it out")
     else:
         evidence = read(Path(path))
-    delivered = pipeline.deliver(runner.analyze(evidence, on_bug(debug)), out)
+    redactor = load_config(None).settings.redaction.redactor()
+    delivered = pipeline.deliver(runner.analyze(evidence, on_bug(debug)), out, redactor)
     show(delivered, format_)
     return delivered.exit_code
 
@@ -87,7 +88,6 @@ def _archived(
     from gather_diagnostics import plugins, progress
     from gather_diagnostics.archive import engines, read
     from gather_diagnostics.cli.asking import build_request
-    from gather_diagnostics.cli.options import load_config
     from gather_diagnostics.errors import InputError
 
     if scheduler and engine != "dask":

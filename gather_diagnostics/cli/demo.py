@@ -30,7 +30,7 @@ def demo(*, out: Path, format_: str, quiet: bool, debug: bool) -> int:
             evidence = pipeline.gather(
                 request, sources, progress=shown, on_bug=on_bug(debug), demo=play.NOTICE, redactor=redactor
             )
-        delivered = pipeline.deliver(evidence, out)
+        delivered = pipeline.deliver(evidence, out, redactor)
     truth = play.truth(staged, delivered.document)
     show(delivered, format_, planted=truth)
     if format_ == "text":

@@ -8,7 +8,8 @@ import click
 
 from gather_diagnostics import __version__
 from gather_diagnostics.cli.asking import build_request, choose_sources
-from gather_diagnostics.cli.options import config_option, load_config, on_bug, output_options, show
+from gather_diagnostics.cli.options import config_option, load_config, on_bug, output_options, show, sign_option
+from gather_diagnostics.cli.share import share_delivered, share_option
 from gather_diagnostics.cli.surveys import show_surveys, surveyed
 
 EPILOG = """\b
@@ -43,6 +44,8 @@ Exit codes: 0 complete, 1 usage or configuration error, 2 written but partial,
 @click.option("--description", default="", metavar="TEXT", help="What the alert said.")
 @click.option("--severity", default="", metavar="LEVEL", help="Your own severity, e.g. SEV2; recorded as given.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read from where; read nothing.")
+@sign_option
+@share_option
 @output_options
 @click.version_option(__version__, message="%(prog)s %(version)s")
 @click.pass_context
@@ -64,6 +67,8 @@ def gather(
     description: str,
     severity: str,
     dry_run: bool,
+    key: Path | None,
+    shared: bool,
     out: Path,
     format_: str,
     quiet: bool,
@@ -79,7 +84,7 @@ def gather(
         return None
     if not service:
         raise click.UsageError("say which service is in trouble: --service NAME", context)
-    from gather_diagnostics import pipeline, progress, runner
+    from gather_diagnostics import bundle, pipeline, progress, runner
 
     config = load_config(config_path)
     if logs:
@@ -95,13 +100,22 @@ def gather(
     if dry_run:
         show_surveys(request, surveyed(config, request, sources, check=False), ready="would be read", format_=format_)
         return 0
+    if key:
+        bundle.check_key(key)
     with progress.choose(chosen, quiet=quiet) as shown:
+        redactor = config.settings.redaction.redactor()
         evidence = pipeline.gather(
-            request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug),
-            redactor=config.settings.redaction.redactor(),
-        )  # fmt: skip
-    delivered = pipeline.deliver(evidence, out)
-    show(delivered, format_)
+            request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug), redactor=redactor
+        )
+    delivered = pipeline.deliver(evidence, out, redactor)
+    try:
+        if key:
+            bundle.sign(bundle.Written(delivered.folder, delivered.archive), key)
+    finally:
+        # The evidence is there, whatever became of the signature.
+        show(delivered, format_)
+    if shared:
+        share_delivered(delivered, out)
     return delivered.exit_code
 
 

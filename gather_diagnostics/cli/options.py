@@ -30,12 +30,17 @@ config_option = click.option(
     "--config", "config_path", type=click.Path(path_type=Path), metavar="FILE",
     help="Configuration; default: diagnostics.yaml here or in a folder above.",
 )  # fmt: skip
+sign_option = click.option(
+    "--sign", "key", type=click.Path(path_type=Path), metavar="KEY",
+    help="Sign the bundle with this SSH key; a .pub means its private key in the ssh-agent.",
+)  # fmt: skip
 debug_option = click.option("--debug", is_flag=True, help="Show tracebacks of failures.")
 output_options = _all(
     click.option("--out", type=click.Path(path_type=Path), default=".", metavar="DIR",
                  help="Where the bundle is written; default: the current folder."),
-    click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text",
-                 help="What stdout gets: a summary, or the evidence document as JSON."),
+    click.option("--format", "format_", type=click.Choice(["text", "md", "jira", "slack", "json"]),
+                 default="text", metavar="FORM",
+                 help="What stdout gets: text (a summary), json (the evidence document), or md, jira, slack to paste."),
     click.option("--quiet", "-q", is_flag=True, help="No progress on stderr."),
     debug_option,
 )  # fmt: skip
@@ -58,10 +63,14 @@ def load_config(path: Path | None) -> Config:
 
 
 def on_bug(debug: bool) -> OnBug | None:
-    """What happens to a plug-in's exception besides becoming a gap: with --debug its traceback is shown."""
-    import traceback
+    """What happens to a plug-in's exception besides becoming a gap: with --debug its traceback is shown, redacted."""
 
-    return traceback.print_exception if debug else None
+    def tell(error: BaseException) -> None:
+        from gather_diagnostics.redaction.messages import hidden_traceback
+
+        click.echo(hidden_traceback(error), err=True)
+
+    return tell if debug else None
 
 
 def show(delivered: Delivered, format_: str, **more: Any) -> None:
@@ -72,6 +81,10 @@ def show(delivered: Delivered, format_: str, **more: Any) -> None:
         )
         json.dump(document, sys.stdout, indent=1, sort_keys=True)
         sys.stdout.write("\n")
+    elif format_ != "text":
+        from gather_diagnostics.cli.show import page, rendered
+
+        page(rendered(delivered.document, format_), on_terminal=False)
     else:
         from gather_diagnostics.document.summary import print_summary
 

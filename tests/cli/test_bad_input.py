@@ -140,3 +140,11 @@ def test_secrets_reach_neither_disk_nor_screen(run, tmp_path: Path) -> None:
         assert planted.encode() not in tables.getvalue()
         assert planted not in ran.out + ran.err
     assert b"[redacted:" in tables.getvalue()
+
+
+@pytest.mark.parametrize(("epoch", "code"), [("yesterday", 1), ("-1", 1), ("", 0), ("1773453600", 0)])
+def test_a_source_date_epoch_that_is_none_is_a_sentence(run, monkeypatch, epoch: str, code: int) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    ran = run("--version")
+    assert ran.code == code
+    assert ("SOURCE_DATE_EPOCH" in ran.err) == bool(code)
