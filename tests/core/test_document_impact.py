@@ -112,11 +112,11 @@ def test_all_three_say_it() -> None:
         assert "orders-db fails first." in flat
     assert "Look at   OOMKilled" in out.getvalue()
     assert len(out.getvalue().splitlines()) <= 23
-    assert "Look first at" in files["evidence.md"]
+    assert "**Look first at**" in files["evidence.md"]
     assert "Look first at" in page
 
 
 def test_without_severe_ones_nothing_is_said() -> None:
     document = with_findings(PLACES[-1])
     assert brief.look_first(document) == []
-    assert "Look first at" not in render(document)["evidence.md"].decode()
+    assert "**Look first at**" not in render(document)["evidence.md"].decode()
