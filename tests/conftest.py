@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,8 @@ ELSEWHERE = ("AWS_", "GITHUB_", "GH_", "GITLAB_", "CI_", "KUBE", "PROMETHEUS_", 
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What a shell starts in the background ignores SIGINT, and so would every program that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Not on import: test modules import this one too, which would undo the option.
     hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or propertywork.FAST)
 

@@ -313,9 +313,7 @@ def test_csv_runs_nothing_in_a_spreadsheet_and_moves_no_cursor(run, tmp_path: Pa
 def test_ctrl_c_stops_a_query(written: Written) -> None:
     sql = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
     command = [sys.executable, "-m", "gather_diagnostics", "query", str(written.folder), sql]
-    # What a shell starts in the background, this test too, ignores SIGINT, and so would its children.
-    heeding = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)  # noqa: E731
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=heeding) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
             time.sleep(4)
             process.send_signal(signal.SIGINT)
