@@ -74,7 +74,7 @@ def test_twice_quits(command, tmp_path, hanging) -> None:
     process = start([*command, "--deadline", "120s"], tmp_path, hanging)
     wait_for_reading(process)
     process.send_signal(signal.SIGINT)
-    time.sleep(0.1)
+    time.sleep(0.03)  # before a small bundle can be whole
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
