@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collectors.loki import logql
 from collectors.loki.client import Client
 from collectors.loki.counts import level_told
 from collectors.loki.spans import Span
 from gather_diagnostics.http.errors import MalformedError
+from gather_diagnostics.http.querytext import equals
 from gather_diagnostics.logparse import LINE_BYTES, Context, Part, bulk
 from gather_diagnostics.model import Json
 
@@ -87,7 +87,7 @@ def _entry(stream: str, time: str, line: str, *more: Any) -> Entry:
 
 def selector(labels: Labels) -> str:
     """The selector of one stream."""
-    return "{" + ",".join(logql.equals(k, v) for k, v in sorted(labels.items())) + "}"
+    return "{" + ",".join(equals(k, v) for k, v in sorted(labels.items())) + "}"
 
 
 class Shaper:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from collectors.loki import logql
 from collectors.loki.client import Client
 from collectors.loki.spans import Span
+from gather_diagnostics.http.querytext import equals, escape, literally, matches
 
 SERVICE_LABELS = (
     "service_name",
@@ -40,17 +40,17 @@ def of_label(label: str, values: Iterable[str], service: str) -> str:
     """A matcher for the values that name the service; '' where none does. Pure."""
     given = set(values)
     if service in given:
-        own = logql.equals(label, service)
+        own = equals(label, service)
     elif label == "unit" and f"{service}.service" in given:
-        own = logql.equals(label, f"{service}.service")
+        own = equals(label, f"{service}.service")
     else:
         own = ""
     if label in PREFIXED and any(v.endswith(f"/{service}") for v in given):
-        return logql.matches(label, f"(.+/)?{logql.literally(service)}")
+        return matches(label, f"(.+/)?{literally(service)}")
     return own
 
 
 def selector(configured: str, service: str) -> str:
     """The user's own matchers as a selector, with or without their braces."""
-    matchers = configured.replace("{service}", logql.escape(service)).strip()
+    matchers = configured.replace("{service}", escape(service)).strip()
     return matchers if matchers.startswith("{") else f"{{{matchers}}}"

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from collectors.prometheus import families
 from collectors.prometheus.families import FAMILIES, SERVICE_LABELS, Family, Protocol
-from collectors.prometheus.promql import by, equals, literally, matches, series
+from collectors.prometheus.promql import by, series
+from gather_diagnostics.http.querytext import equals, literally, matches
 
 Inventory = Mapping[str, Mapping[str, frozenset[str]]]
 """Name of a metric to its labels and their values."""

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from collectors.prometheus import families
-from collectors.prometheus.promql import one_of, quote, series
+from collectors.prometheus.promql import one_of, series
 from collectors.prometheus.queries import NAMED, Naming, Query
 from collectors.prometheus.saturation import queue_names
+from gather_diagnostics.http.querytext import quote
 
 MOST_SERIES = 2_000
 """Of one metric: summing up more would burden a server in trouble."""

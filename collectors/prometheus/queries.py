@@ -11,8 +11,9 @@ from urllib.parse import quote
 
 from collectors.prometheus import families
 from collectors.prometheus.discovery import Found, Inventory
-from collectors.prometheus.promql import but, by, equals, escape, literally, matches, one_of, series
+from collectors.prometheus.promql import but, by, one_of, series
 from collectors.prometheus.settings import QuerySettings
+from gather_diagnostics.http.querytext import equals, escape, literally, matches
 
 QUANTILES = (("p95", 0.95), ("p99", 0.99), ("p50", 0.5))
 """In order of use, should time run out."""

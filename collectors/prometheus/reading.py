@@ -12,7 +12,6 @@ from collectors.prometheus.asking import Asking
 from collectors.prometheus.client import Client
 from collectors.prometheus.discovery import Found
 from collectors.prometheus.happenings import RULES, Answers, Happenings
-from collectors.prometheus.promql import escape
 from collectors.prometheus.queries import Query
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.survey import PODS, Survey, Surveying
@@ -20,6 +19,7 @@ from collectors.prometheus.troubles import FINAL, gap, partial, unknown
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Window
 from gather_diagnostics.http.clock import asked_on
 from gather_diagnostics.http.errors import TROUBLES, OutOfTimeError
+from gather_diagnostics.http.querytext import escape
 
 Items = Generator[Rows | Raw | Gap | Skew, None, None]
 

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 
 from collectors.prometheus import families
 from collectors.prometheus.families import POOLS, Pool
-from collectors.prometheus.promql import by, equals, literally, matches, one_of, series
+from collectors.prometheus.promql import by, one_of, series
 from collectors.prometheus.queries import Naming, Query
+from gather_diagnostics.http.querytext import equals, literally, matches
 
 MOST_QUEUES = 20
 _REPLICA = ("pod", "instance")

@@ -15,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.loki import World, loki, selected, unquoted
 
-from collectors.loki import Loki, client, logql, patterns, spans, steps, streams
+from collectors.loki import Loki, client, patterns, spans, steps, streams
 from collectors.loki.counts import Count, counts
 from collectors.loki.lines import Paging
 from collectors.loki.spans import SECOND, Span
 from gather_diagnostics import Gap, Request, Rows, Skew, Target
+from gather_diagnostics.http import querytext
 from gather_diagnostics.http.errors import MalformedError
 from gather_diagnostics.http.session import Session
 from gather_diagnostics.tables import to_batch
@@ -73,14 +74,14 @@ def test_the_address_comes_from_settings_or_environment(
 @given(st.text(max_size=40))
 def test_any_text_is_one_matcher(text: str) -> None:
     whole = "".join("\ufffd" if 0xD800 <= ord(c) <= 0xDFFF else c for c in text)
-    assert unquoted(logql.quote(text)) == whole
-    assert "\n" not in logql.quote(text)
-    made = f'{{a="b",{logql.equals("app", text)}}} |~ "x"'
+    assert unquoted(querytext.quote(text)) == whole
+    assert "\n" not in querytext.quote(text)
+    made = f'{{a="b",{querytext.equals("app", text)}}} |~ "x"'
     chosen, rest = selected(made)
     assert rest == ' |~ "x"', "nothing of a value is read as anything else"
     line = type("Line", (), {"labels": {"a": "b", "app": whole}})
     assert chosen(line)
-    regex, _ = selected(f"{{{logql.matches('a', 'b')},{logql.matches('app', logql.literally(text))}}}")
+    regex, _ = selected(f"{{{querytext.matches('a', 'b')},{querytext.matches('app', querytext.literally(text))}}}")
     assert regex(line) or "\ufffd" in whole
 
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.prometheus import discovery, others, promql, queries, runs, shape, spans
+from collectors.prometheus import discovery, others, queries, runs, shape, spans
 from gather_diagnostics import Window
+from gather_diagnostics.http import querytext
 from gather_diagnostics.http.errors import MalformedError
 from gather_diagnostics.tables import to_batch
 
@@ -26,19 +27,19 @@ START = datetime(2026, 3, 14, 2, 0, tzinfo=UTC)
 # --- PromQL
 @given(st.text())
 def test_a_quoted_text_ends_where_it_should(text: str) -> None:
-    literal = promql.quote(text)
+    literal = querytext.quote(text)
     assert re.fullmatch(r'"(?:[^"\\\x00-\x1f]|\\["\\]|\\u[0-9a-f]{4})*"', literal)
     assert re.sub(r"\\(u[0-9a-f]{4}|.)", lambda m: chr(int(m[1][1:], 16)) if m[1][1:] else m[1], literal[1:-1]) == text
 
 
 @given(st.text())
 def test_a_literal_pattern_matches_its_text_alone(text: str) -> None:
-    assert re.fullmatch(promql.literally(text), text)
-    assert not re.fullmatch(promql.literally(text), text + "x")
+    assert re.fullmatch(querytext.literally(text), text)
+    assert not re.fullmatch(querytext.literally(text), text + "x")
 
 
 def test_lone_surrogates_can_be_sent() -> None:
-    promql.quote("a\udcffb").encode()
+    querytext.quote("a\udcffb").encode()
 
 
 def test_selectors_go_from_the_most_telling_label_on() -> None:
@@ -215,7 +216,7 @@ def test_endpoints_told_one_by_one_fit_into_an_address(rankings: list[list[str]]
     assert set(kept) <= {n for r in rankings for n in r}
     assert queries.OTHER not in kept
     assert "" not in kept
-    joined = quote(promql.escape("|".join(promql.literally(n) for n in kept)), safe="")
+    joined = quote(querytext.escape("|".join(querytext.literally(n) for n in kept)), safe="")
     assert len(joined) <= queries.MOST_CHARACTERS
 
 

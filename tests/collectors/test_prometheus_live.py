@@ -23,6 +23,7 @@ from servers.prometheus import openmetrics, prometheus, saying, stub
 
 from collectors.prometheus import Prometheus, client, promql, session
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Window
+from gather_diagnostics.http import querytext
 
 pytestmark = pytest.mark.slow
 
@@ -352,13 +353,13 @@ def connection(url: str) -> client.Client:
 @given(st.text(min_size=1, max_size=20))
 def test_any_name_makes_a_valid_query_that_means_it(connection: client.Client, name: str) -> None:
     """The server reads the literal as the very text, and the pattern made of it matches that text."""
-    text = f'label_join(vector(1), "x", {promql.quote(name)}, "none", "none")'
+    text = f'label_join(vector(1), "x", {querytext.quote(name)}, "none", "none")'
     (answer,) = connection.instant(text)
     assert answer["metric"] == {"x": name}
-    pattern = promql.quote(promql.literally(name))
+    pattern = querytext.quote(querytext.literally(name))
     (answer,) = connection.instant(f'label_replace({text}, "hit", "yes", "x", {pattern})')
     assert answer["metric"].get("hit") == "yes"
-    selectors = (promql.equals("job", name), promql.one_of("job", [name, "b"]))
+    selectors = (querytext.equals("job", name), promql.one_of("job", [name, "b"]))
     assert connection.instant(promql.series("up", *selectors)) == []
 
 
