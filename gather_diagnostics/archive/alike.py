@@ -18,8 +18,9 @@ from gather_diagnostics.archive.files import SOURCE
 from gather_diagnostics.archive.groups import Groups, summed
 from gather_diagnostics.archive.learning import Known, Prober
 from gather_diagnostics.archive.plans import NAMED
-from gather_diagnostics.archive.shapes import cut, parts, ranges
+from gather_diagnostics.archive.shapes import cut, parts
 from gather_diagnostics.logparse import Block, Context, Tally, singles, stamps
+from gather_diagnostics.logparse.arrays import ranges
 from gather_diagnostics.model import Window
 from gather_diagnostics.tables import schema, to_batch
 

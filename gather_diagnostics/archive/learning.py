@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.archive import plans
 from gather_diagnostics.archive.plans import NAMED, Plan, PlanArrays, Probe
-from gather_diagnostics.archive.shapes import ranges, strings, without_digits, without_hex
-from gather_diagnostics.logparse import Context, singles
+from gather_diagnostics.archive.shapes import strings, without_hex
+from gather_diagnostics.logparse import Context, singles, stamps
+from gather_diagnostics.logparse.arrays import ranges
 from gather_diagnostics.patterns import masks
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Known:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        encoded = without_digits(texts).dictionary_encode()
+        encoded = stamps.shaped(texts).dictionary_encode()
         codes = encoded.indices.to_numpy()
         counts = np.bincount(codes, minlength=len(encoded.dictionary))
         found = np.array([self._short.get(text, _OPEN) for text in encoded.dictionary.to_pylist()], np.int64)

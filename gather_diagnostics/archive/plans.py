@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gather_diagnostics.archive.shapes import ranges
 from gather_diagnostics.logparse import stamps
+from gather_diagnostics.logparse.arrays import ranges
 from gather_diagnostics.logparse.fields import KEYS, STATUS
 from gather_diagnostics.logparse.records import Context
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gather_diagnostics.logparse.arrays import ranges
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ZEROS = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 _HEX, _DIGIT, _OTHER = 1, 2, 4
 
 
@@ -45,14 +46,8 @@ def strings(raw: Any, offsets: Any) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
 
 
-def without_digits(texts: pa.Array) -> pa.Array:
-    """The texts (strings without nulls) with each ASCII digit a 0."""
-    raw, offsets = parts(texts)
-    return strings(raw[: offsets[-1]].tobytes().translate(_ZEROS), offsets)
-
-
 def without_hex(texts: pa.Array) -> pa.Array:
-    """What `without_digits` gave, with words of a-f and digits, one digit at least, all 0; a text's first word stays:
+    """What `stamps.shaped` gave, with words of a-f and digits, one digit at least, all 0; a text's first word stays:
     whether a letter or a digit stands in front decides whether a record begins there."""
     import numpy as np
 
@@ -70,14 +65,6 @@ def without_hex(texts: pa.Array) -> pa.Array:
         hexadecimal = (met == _HEX | _DIGIT) & ~is_front[starts]
         raw[ranges(starts[hexadecimal], (stops - starts)[hexadecimal])] = 48
     return strings(raw, offsets)
-
-
-def ranges(starts: Any, sizes: Any) -> Any:
-    """The numbers start, start + 1, ... of each range, one after the other."""
-    import numpy as np
-
-    ends = np.cumsum(sizes)
-    return np.repeat(starts - (ends - sizes), sizes) + np.arange(int(ends[-1]) if len(ends) else 0)
 
 
 def cut(raw: Any, starts: Any, sizes: Any) -> pa.Array:

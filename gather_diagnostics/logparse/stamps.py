@@ -45,6 +45,7 @@ _FORMS = (
     (one._KLOG, ("month", "day", "hour", "minute", "second", "fraction")),
 )
 _MICROS = 1_000_000
+_ZEROS = bytes(48 if 48 <= byte <= 57 else byte for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +120,13 @@ def _shapes(texts: pa.Array) -> Iterator[tuple[Any, Layout, Any]]:
 
 def shaped(texts: pa.Array) -> pa.Array:
     """The texts (string array without nulls) with each ASCII digit a 0: ten times as fast as by regular expression."""
-    import numpy as np
     import pyarrow as pa
 
     _, offsets, data = texts.buffers()
     if data is None:
         return texts
-    raw = np.frombuffer(data, np.uint8)
-    masked = np.where((raw >= 48) & (raw <= 57), np.uint8(48), raw)
-    return pa.StringArray.from_buffers(len(texts), offsets, pa.py_buffer(masked), offset=texts.offset)
+    masked = pa.py_buffer(data.to_pybytes().translate(_ZEROS))
+    return pa.StringArray.from_buffers(len(texts), offsets, masked, offset=texts.offset)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from gather_diagnostics.logparse.arrays import ranges
 from gather_diagnostics.logparse.batches import batch
 from gather_diagnostics.logparse.blocks import LARGEST, Block, blocks
 from gather_diagnostics.logparse.lanes import FIELDS, described, pairs
@@ -183,7 +184,7 @@ def _whole_records(told: pa.Table, found: Any, lines: pa.Array) -> tuple[pa.Tabl
     left = np.zeros(len(lines), bool)
     left[found.rest] = True
     spots = found.first[~taken]
-    left[_ranges(spots, found.sizes[~taken])] = True
+    left[ranges(spots, found.sizes[~taken])] = True
     many = sizes > 1
     if many.any():
         told = _with_followers(told, index, many, found, lines)
@@ -196,7 +197,7 @@ def _with_followers(told: pa.Table, index: Any, many: Any, found: Any, lines: pa
     import pyarrow.compute as pc
 
     sizes = found.sizes[index[many]]
-    follow = _ranges(found.first[index[many]], sizes)
+    follow = ranges(found.first[index[many]], sizes)
     heads = np.cumsum(sizes) - sizes
     pieces = follow + int(many.sum())
     pieces[heads] = np.arange(len(heads))
@@ -210,14 +211,6 @@ def _with_followers(told: pa.Table, index: Any, many: Any, found: Any, lines: pa
     level = told["level"].combine_chunks()
     blamed = pc.and_(pc.is_null(level), pa.array(found.blames[index]))
     return told.set_column(told.schema.get_field_index("level"), "level", pc.if_else(blamed, "ERROR", level))
-
-
-def _ranges(starts: Any, sizes: Any) -> Any:
-    """The numbers start, start + 1, ... of each range, one after the other."""
-    import numpy as np
-
-    offsets = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    return offsets + np.arange(int(sizes.sum()))
 
 
 class _Dates:
