@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gather_diagnostics.document.escaping import jira_code, jira_text, link
-from gather_diagnostics.document.limits import fitted, shortest
-from gather_diagnostics.document.outline import outline
+from gather_diagnostics.document.forms import Form
 from gather_diagnostics.document.pieces import (
     Block,
     Bullets,
@@ -22,7 +21,6 @@ from gather_diagnostics.document.pieces import (
     Jump,
     Line,
     Link,
-    Outline,
     Paragraph,
     Piece,
     Quotes,
@@ -36,29 +34,12 @@ View = Mapping[str, Any]
 
 MOST = 32_767
 """Characters of a text field, as Jira is delivered (jira.text.field.character.limit)."""
+_REST = "\n{anchor:gaps}\nThe rest was cut: see evidence.html in the bundle.\n"
 
 
 def to_jira(document: View, section: str = "") -> str:
     """The document, or one of its sections, in at most 32,767 characters; says what was cut."""
-    return fitted(lambda limits: _render(outline(document, limits), section), MOST) or _cut(document, section)
-
-
-def _cut(document: View, section: str) -> str:
-    whole = outline(document, shortest())
-    note = "\n{anchor:gaps}\nThe rest was cut: see evidence.html in the bundle.\n"
-    kept: tuple[Section, ...] = ()
-    for one in whole.sections:
-        if len(_render(Outline(whole.title, (*kept, one)), section)) + len(note) <= MOST:
-            kept = (*kept, one)
-    return _render(Outline(whole.title, kept), section) + note
-
-
-def _render(whole: Outline, section: str) -> str:
-    parts = [f"h1. {jira_text(whole.title)}"] if not section else []
-    for one in whole.sections:
-        if one.name == section or not section:
-            parts += [*_heading(one), *(_block(block) for block in one.blocks)]
-    return "\n\n".join(parts) + "\n"
+    return _FORM.written(document, section)
 
 
 def _heading(section: Section) -> Iterator[str]:
@@ -125,3 +106,12 @@ def _linked(words: str, ref: str | None, code: bool) -> str:
 
 def _jump(jump: Jump) -> str:
     return f"[{jira_text(jump.words)}|#{jump.anchor}]" if jump.anchor else jira_text(jump.words)
+
+
+_FORM = Form(
+    MOST,
+    lambda title: f"h1. {jira_text(title)}",
+    _heading,
+    _block,
+    "\n{anchor:gaps}\nThe rest was cut: see evidence.html in the bundle.\n",
+)

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gather_diagnostics.document.escaping import link, markdown_cell, markdown_code, markdown_link, markdown_text
-from gather_diagnostics.document.limits import fitted, shortest
-from gather_diagnostics.document.outline import outline
+from gather_diagnostics.document.forms import Form
 from gather_diagnostics.document.pieces import (
     Block,
     Bullets,
@@ -19,7 +18,6 @@ from gather_diagnostics.document.pieces import (
     Jump,
     Line,
     Link,
-    Outline,
     Paragraph,
     Piece,
     Quotes,
@@ -33,30 +31,12 @@ View = Mapping[str, Any]
 
 MOST = 65_536
 """Characters of an issue's body or a comment on GitHub; GitLab takes more."""
+_REST = "\n## The rest\n\nThe rest was cut: see evidence.html in the bundle.\n"
 
 
 def to_markdown(document: View, section: str = "") -> str:
     """The document, or one of its sections, in at most 65,536 characters; says what was cut."""
-    return fitted(lambda limits: _render(outline(document, limits), section), MOST) or _cut(document, section)
-
-
-def _cut(document: View, section: str) -> str:
-    """Whole sections as far as they fit. The first screen is bounded and always does."""
-    whole = outline(document, shortest())
-    note = "\n## The rest\n\nThe rest was cut: see evidence.html in the bundle.\n"
-    kept: tuple[Section, ...] = ()
-    for one in whole.sections:
-        if len(_render(Outline(whole.title, (*kept, one)), section)) + len(note) <= MOST:
-            kept = (*kept, one)
-    return _render(Outline(whole.title, kept), section) + note
-
-
-def _render(whole: Outline, section: str) -> str:
-    parts = [f"# {markdown_text(whole.title)}"] if not section else []
-    for one in whole.sections:
-        if one.name == section or not section:
-            parts += [*_heading(one), *(_block(block) for block in one.blocks)]
-    return "\n\n".join(parts) + "\n"
+    return _FORM.written(document, section)
 
 
 def _heading(section: Section) -> Iterator[str]:
@@ -130,3 +110,12 @@ def _bold(words: str) -> str:
 
 def _jump(jump: Jump) -> str:
     return f"[{markdown_text(jump.words)}](#{jump.anchor})" if jump.anchor else markdown_text(jump.words)
+
+
+_FORM = Form(
+    MOST,
+    lambda title: f"# {markdown_text(title)}",
+    _heading,
+    _block,
+    "\n## The rest\n\nThe rest was cut: see evidence.html in the bundle.\n",
+)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gather_diagnostics.document.errorlines import error_patterns, errors_a_minute
+from gather_diagnostics.document.errorlines import errors_a_minute
 from gather_diagnostics.model import Evidence, Window
 from gather_diagnostics.selection import ERROR_LEVELS, line_times, of_service, seconds, service_metric, within
 
@@ -30,9 +30,9 @@ _LIMITED = "_of_limit"
 """How the names of metrics end that say how much of a limit is used."""
 
 
-def chart_series(evidence: Evidence) -> list[dict[str, Any]]:
+def chart_series(evidence: Evidence, patterns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Latency, error rate (error lines a minute where no metric tells), saturation and traffic, as far as they came in;
-    last `log_patterns`, a line for each pattern of error lines, which goes beside it as a sparkline."""
+    last `log_patterns`, a line for each of the patterns of error lines, which goes beside it as a sparkline."""
     request = evidence.request
     span = Window(min(request.baseline.start, request.incident.start), request.incident.end)
     charts: list[dict[str, Any]] = []
@@ -46,7 +46,7 @@ def chart_series(evidence: Evidence) -> list[dict[str, Any]]:
         if not any(c["name"] == "error_rate" and c["lines"] for c in charts):
             lines = [{"name": "error lines", "points": errors_a_minute(evidence, span)}]
             charts.append({"name": "log_errors", "unit": "1/min", "lines": lines})
-        charts.append({"name": "log_patterns", "unit": "1/min", "lines": _patterns(evidence, span)})
+        charts.append({"name": "log_patterns", "unit": "1/min", "lines": _patterns(evidence, span, patterns)})
     return sorted((c for c in charts if c["lines"]), key=lambda c: ORDER.index(c["name"]))
 
 
@@ -79,7 +79,7 @@ def _limits(evidence: Evidence, span: Window) -> list[dict[str, Any]]:
     return [{"name": name, "points": _thinned(c)} for name, (_, c) in zip(names, curves[:RESOURCES], strict=False)]
 
 
-def _patterns(evidence: Evidence, span: Window) -> list[dict[str, Any]]:
+def _patterns(evidence: Evidence, span: Window, patterns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Lines a minute of each error pattern; minutes without one are left out."""
     import numpy as np
     import pandas as pd
@@ -90,7 +90,7 @@ def _patterns(evidence: Evidence, span: Window) -> list[dict[str, Any]]:
     starts = pd.date_range(span.start, span.end, freq=f"{minutes}min", inclusive="left")
     edges = [*seconds(starts), span.end.timestamp()]
     lines = []
-    for template in [str(p["template"]) for p in error_patterns(evidence)]:
+    for template in [str(p["template"]) for p in patterns]:
         counts, _ = np.histogram(line_times(logs[logs["template"] == template]), edges)
         points = [[time.isoformat(), round(int(n) / minutes, 3)] for time, n in zip(starts, counts, strict=True) if n]
         lines.append({"name": template, "points": points})

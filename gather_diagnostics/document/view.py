@@ -54,7 +54,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "timeline": identified("event", entries, "time", "kind", "what", "ref"),
         "timeline_omitted": omitted,
         "log_patterns": patterns,
-        "series": chart_series(evidence),
+        "series": chart_series(evidence, patterns),
         "quotes": quote_rows(evidence.tables, [s for f in (*findings, *patterns) for s in f["supports"]]),
         "tables": {name: len(frame) for name, frame in sorted(evidence.tables.items())},
         "redactions": {kind: dict(places) for kind, places in sorted(evidence.redactions.items())},
