@@ -17,6 +17,7 @@
         meaning: The billing provider refuses an account.
         cause: the nightly import of limits
         runbook: dependency-outage
+    response: {severity_scheme: p1, runbooks: [ops/runbooks], escalation_matrix: ops/escalation-matrix.yaml}
     redaction: {emails: true, patterns: {customer-id: 'CUST-[0-9]{8}'}, allow: ['pk_test_.*']}    # besides the secrets
 
 `${NAME}` in a text is replaced by the environment variable, so that no secret needs to stand in the file.
@@ -31,7 +32,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
@@ -74,6 +75,18 @@ class Service(BaseModel):
     sources: dict[str, dict[str, Any]] = Field(default_factory=dict, description="collector settings for this service")
 
 
+class Response(BaseModel):
+    """How a team answers an incident."""
+
+    model_config = ConfigDict(extra="forbid")
+    runbooks: list[LocalPath] = Field(default_factory=list, description="folders of your own runbooks")
+    severity_scheme: Literal["sev", "p0", "p1", "words"] = Field(
+        default="sev", description="SEV1-SEV4, P0-P3, P1-P4, or critical/high/medium/low"
+    )
+    escalation_matrix: LocalPath = Field(default="", description="who is told when; empty: the built-in matrix")
+    templates: LocalPath = Field(default="", description="folder of templates that replace built-in ones by name")
+
+
 def _no_stranger(value: Any) -> Any:
     known = [f.name for f in fields(KnownError)]
     if isinstance(value, dict) and (strangers := [k for k in value if k not in known]):
@@ -107,6 +120,7 @@ class Settings(BaseModel):
     known_errors: list[Annotated[KnownError, BeforeValidator(_no_stranger), AfterValidator(_compilable)]] = Field(
         default_factory=list, description="error messages of your own, besides the built-in catalogue"
     )
+    response: Response = Field(default_factory=Response, description="runbooks, severity, escalation, templates")
     redaction: Redaction = Field(default_factory=Redaction, description="what is taken out besides the secrets")
 
 
@@ -200,10 +214,10 @@ def read(path: Path) -> Config:
         raise config.error((), f"expected keys such as sources and services, found {type(data).__name__}")
     data = _expand(config, data, ())
     try:
-        config.settings = Settings.model_validate(data)
+        config.settings = Settings.model_validate(data, context={"folder": str(path.absolute().parent)})
     except ValidationError as error:
         raise config._error(
-            error, {**Settings.model_fields, **Service.model_fields, **Redaction.model_fields}
+            error, {**Settings.model_fields, **Service.model_fields, **Response.model_fields, **Redaction.model_fields}
         ) from error
     return config
 

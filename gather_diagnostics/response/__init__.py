@@ -1,0 +1,1 @@
+"""What now: runbooks that match the findings, mitigations, severity, and all that people send."""
