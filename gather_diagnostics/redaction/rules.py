@@ -64,7 +64,7 @@ _CLIENTS = (
 )
 _GAP = "(?:[ +-]|%20)?"
 _CARD_START = r"\b(?:4[0-9]|5[0-9]|6[0-9]|3[0-9]|2[2-7])[0-9]{2}"
-_CARD_NEEDS = f"{_GAP}(?:[0-9]{{4}}{_GAP}[0-9]{{4}}|[0-9]{{6}}){_GAP}[0-9]"
+_CARD_NEEDS = f"{_GAP}(?:[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]|[0-9]{{6}}{_GAP}[0-9]{{4}})"
 _SCHEME = r"(?i:bearer|basic|token|apikey|api-key|api-token|ssws|digest|negotiate)"
 
 _TOKEN_RULES = tuple(map(_token, TOKENS))
