@@ -9,6 +9,9 @@ import requests
 
 from gather_diagnostics.model import Request, correction
 
+_YEAR = 31_536_000
+"""Seconds: less is how long it takes, more a time since 1970."""
+
 
 def skew(response: requests.Response) -> float | None:
     """Seconds that the server's clock is ahead of ours, by the Date header (RFC 9110, 6.6.1); None without one.
@@ -32,15 +35,18 @@ def is_throttled(response: requests.Response) -> bool:
 
 
 def lifted(response: requests.Response) -> datetime | None:
-    """When a limit ends, UTC by our clock: Retry-After (RFC 9110, 10.2.3), or GitHub's and GitLab's Unix times."""
+    """When a limit ends, UTC by our clock: Retry-After (RFC 9110, 10.2.3), or the reset of a rate limit, which GitHub
+    and GitLab give in Unix time, PagerDuty in seconds."""
     headers, now = response.headers, datetime.now(UTC)
     after = headers.get("Retry-After", "").strip()
     if (seconds := _number(after)) is not None and seconds < 1e7:
         return now + timedelta(seconds=seconds)
     at = _date(after)
     for name in ("X-RateLimit-Reset", "RateLimit-Reset"):
-        if at is None and (unix := _number(headers.get(name, ""))) is not None and 0 < unix < 9e9:
-            at = datetime.fromtimestamp(unix, UTC)
+        if at is None and (told := _number(headers.get(name, ""))) is not None and 0 < told < 9e9:
+            if told < _YEAR:
+                return now + timedelta(seconds=told)
+            at = datetime.fromtimestamp(told, UTC)
     return at and at - timedelta(seconds=correction(skew(response)))
 
 

@@ -65,6 +65,7 @@ def test_a_limits_end_is_told_by_our_clock(minutes: int) -> None:
         {"Retry_After": format_datetime(ends, usegmt=True)},
         {"X_RateLimit_Reset": str(int(ends.timestamp()))},
         {"RateLimit_Reset": str(int(ends.timestamp()))},
+        {"RateLimit_Reset": "90"},
     ):
         until = lifted(response(429, Date=date, **headers))
         assert until is not None
