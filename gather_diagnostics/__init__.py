@@ -14,6 +14,7 @@ from gather_diagnostics.errors import (
     VerificationError,
 )
 from gather_diagnostics.model import (
+    Answer,
     Coverage,
     Evidence,
     Finding,
@@ -27,12 +28,14 @@ from gather_diagnostics.model import (
     Target,
     Window,
 )
-from gather_diagnostics.plugins import Collector, Findings, analyzer
+from gather_diagnostics.plugins import Askable, Collector, Findings, analyzer
 from gather_diagnostics.tables import decoded
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Answer",
+    "Askable",
     "BundleError",
     "Collector",
     "ConfigError",

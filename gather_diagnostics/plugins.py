@@ -13,13 +13,15 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from gather_diagnostics.errors import PluginError
-from gather_diagnostics.model import Finding, Gap, Raw, Request, Rows, Skew, Target
+from gather_diagnostics.model import Answer, Finding, Gap, Raw, Request, Rows, Skew, Target
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 COLLECTORS = "gather_diagnostics.collectors"
 ANALYZERS = "gather_diagnostics.analyzers"
+RUNBOOKS = "gather_diagnostics.runbooks"
+"""Each value is a package whose *.md are runbooks."""
 
 BUILT_IN = (
     EntryPoint("git", "collectors.git:Git", COLLECTORS),
@@ -88,6 +90,22 @@ class Guarded(Protocol):
     @classmethod
     def policy(cls) -> str:
         """The least-privilege read-only policy it needs, in the source's own language, ready to apply."""
+        ...
+
+
+@runtime_checkable
+class Askable(Protocol):
+    """What a collector has besides that also answers single questions, as the steps of a runbook put them."""
+
+    name: ClassVar[str]
+
+    def ask(self, request: Request, query: str) -> Iterator[Answer | Gap]:
+        """Answer one question in the source's own language, as of `request.asked` or over `request.incident`.
+
+        It only reads. A question that would do more, or is none, is a Gap before anything is sent: whatever text came
+        into it, as the name of a service, can't turn it into another kind of question. An answer keeps the bounds of
+        `gather_diagnostics.questions`; a source of several clusters or regions yields one for each.
+        """
         ...
 
 

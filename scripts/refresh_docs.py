@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -25,6 +26,20 @@ Each source is one collector. Settings stand in `diagnostics.yaml` under `source
 replaced by the service's name. This page is written by `scripts/refresh_docs.py`.
 """
 
+QUESTIONS = """\
+## Single questions
+
+A check or verify step of a runbook may put one question to a source, in the source's own language. Each source reads it
+strictly: what is no read, or can't be told to be one, is refused in words before anything is sent, and no name that was
+put into a question can turn it into another kind of question. Questions go as of the moment of asking, or over the
+incident window, and take no more rights than `gather_diagnostics policy NAME` prints.
+
+An answer is a small table: at most {rows} rows, {bytes:,} bytes, {cell:,} characters a cell. What was cut, and which
+cluster or region did not answer, is told with it: where a step judges by the number of rows, let the question count.
+Secrets are redacted. Where several contexts or regions are set, one answer holds all, with `CONTEXT` or `region` in a
+first column.
+"""
+
 
 def readme() -> str:
     environment = os.environ | {"COLUMNS": "80"}
@@ -38,7 +53,17 @@ def sources() -> str:
     from gather_diagnostics import plugins
 
     built_in = [p.name for p in plugins.BUILT_IN if p.group == plugins.COLLECTORS]
-    return "\n".join([HEAD, *(source(plugins.load(plugins.COLLECTORS, name)) for name in built_in)])
+    kinds = [plugins.load(plugins.COLLECTORS, name) for name in built_in]
+    return "\n".join([HEAD, *(source(kind) for kind in kinds), questions(kinds)])
+
+
+def questions(kinds: list[Any]) -> str:
+    """What each source that answers single questions says of them in its docstring."""
+    from gather_diagnostics import questions as bounds
+
+    head = QUESTIONS.format(rows=bounds.MOST_ROWS, bytes=bounds.MOST_BYTES, cell=bounds.MOST_CELL)
+    askable = [kind for kind in kinds if hasattr(kind, "ask")]
+    return "\n".join([head, *(f"### {kind.name}\n\n{inspect.getdoc(kind.ask)}\n" for kind in askable)])
 
 
 def source(kind: Any) -> str:

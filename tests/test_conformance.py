@@ -18,7 +18,7 @@ from evidencesample import sample_evidence
 from incidents import commit, deploy, lines, samples, tables
 from pydantic import BaseModel
 
-from gather_diagnostics import Collector, Evidence, Finding, Gap, Request, Target, plugins, runner
+from gather_diagnostics import Askable, Collector, Evidence, Finding, Gap, Request, Target, plugins, runner
 from gather_diagnostics.tables import TABLES
 
 COLLECTORS = plugins.names(plugins.COLLECTORS)
@@ -62,6 +62,32 @@ def test_planning_sends_nothing(kind: Any, make_request: Any, monkeypatch: pytes
         if isinstance(item, Gap):
             assert item.why
             assert item.mend, "a gap says what would mend it"
+
+
+@pytest.mark.parametrize("query", ["", " \n"])
+def test_what_is_no_question_is_refused_unsent(
+    kind: Any, make_request: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, query: str
+) -> None:
+    """Of collectors that answer single questions."""
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("a question that is none must not open a connection")
+
+    if not hasattr(kind, "ask"):
+        return
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PROMETHEUS_URL", "http://prometheus.invalid:9090")
+    collector = kind(kind.Settings())
+    assert isinstance(collector, Askable)
+    assert kind.ask.__doc__, "it says what may be asked, and in which columns the answer comes"
+    found = list(collector.ask(make_request(), query))
+    assert found
+    for item in found:
+        assert isinstance(item, Gap)
+        assert item.why
+        assert item.mend
 
 
 def test_settings_never_show_a_secret(kind: Any) -> None:

@@ -65,7 +65,7 @@ def _part(api: Api, part: Sequence[Resource], at: Place, span: Span) -> Any:
 def _ask(api: Api, series: Sequence[Series], span: Span, into: Answers) -> Any:
     """Fill `into`; what AWS refuses as invalid is halved until the one at fault stands alone. Yields gaps."""
     try:
-        yield from _answered(api, series, span, into)
+        yield from answered(api, series, span, into)
     except CallError as error:
         if error.code in ("ValidationError", "InvalidParameterValue", "InvalidParameterCombination"):
             if len(series) > 1:
@@ -79,7 +79,7 @@ def _ask(api: Api, series: Sequence[Series], span: Span, into: Answers) -> Any:
     return False
 
 
-def _answered(api: Api, series: Sequence[Series], span: Span, into: Answers) -> Iterator[Gap]:
+def answered(api: Api, series: Sequence[Series], span: Span, into: Answers) -> Iterator[Gap]:
     """One call, all its pages. Raises CallError."""
     queries = [metricrows.query(n, s, span.period) for n, s in enumerate(series)]
     asked = {"MetricDataQueries": queries, "StartTime": span.start, "EndTime": span.end}

@@ -1,4 +1,4 @@
-"""The collector's three entrances. AWS's client is imported in them: it takes a tenth of a second, which other sources
+"""The collector's entrances. AWS's client is imported in them: it takes a tenth of a second, which other sources
 need not wait for."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from collectors.cloudwatch import costs, permissions
 from collectors.cloudwatch.settings import NAME, CloudWatchSettings
-from gather_diagnostics import Gap, Request, Rows, Skew, Target
+from gather_diagnostics import Answer, Gap, Request, Rows, Skew, Target, questions
 
 PATIENCE = 0.5
 """Of the source's time that deployments wait for CloudTrail to tell who began them."""
@@ -84,6 +84,32 @@ class CloudWatch:
             else:
                 yield item
         yield from reading.read(todo, request.source_seconds * PATIENCE)
+
+    def ask(self, request: Request, query: str) -> Iterator[Answer | Gap]:
+        """Log groups and a query of Logs Insights over the incident window, e.g. `/ecs/checkout* | filter @message like
+        /ERROR/ | stats count(*)`, stopped at `max_scan_bytes` a question; a column a field. Or the samples of one
+        metric in that window: `metric AWS/ApplicationELB RequestCount Sum LoadBalancer=app/shop/50dc6c495c0c9188`;
+        columns `time` (of the period's start) and `value`, the newest first.
+        """
+        from collectors.cloudwatch import commands
+        from collectors.cloudwatch.accounts import apis
+        from collectors.cloudwatch.api import Api
+        from collectors.cloudwatch.insights import Meter
+        from collectors.cloudwatch.question import Question, labelled
+        from gather_diagnostics.http.clock import asked_on
+
+        try:
+            command = commands.parse(query)
+        except ValueError as error:
+            yield questions.refused(NAME, query, str(error), f"ask one of: {'; '.join(commands.FORMS)}")
+            return
+        meter = Meter(self.settings.max_scan_bytes)
+        for item in apis(self.settings, request):
+            if isinstance(item, Gap):
+                yield item
+            elif isinstance(item, Api):
+                found = Question(item, self.settings, asked_on(request, item.skew), meter).answers(command, query)
+                yield from (labelled(one, item.region) for one in found) if len(self.settings.regions) > 1 else found
 
     def _tags(self) -> str:
         """'' where no tags are looked for."""

@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
+from collectors.git import commands, question
 from collectors.git.command import Client, GitError
 from collectors.git.gaps import NAME, Unreadable, gap_of, shallow_gaps
 from collectors.git.history import read_stretch
 from collectors.git.reading import Reading
 from collectors.git.repository import Repository, open_repository
 from collectors.git.settings import ANY_TAG, Settings
-from gather_diagnostics import Gap, Raw, Request, Rows, Target
+from gather_diagnostics import Answer, Gap, Raw, Request, Rows, Target, questions
 
 SHARE = 0.9
 """Of the time a source may take: stops git before the runner stops waiting, so that the reason can be told."""
@@ -57,6 +58,24 @@ class Git:
             return
         if repository.branch.tip is not None:
             yield from Reading(client, repository, self._settings, request).items(repository.branch.tip)
+
+    def ask(self, request: Request, query: str) -> Iterator[Answer | Gap]:
+        """A read as git has it, without the word git: `log` with `-n`, `--since`, `--until`, `--author`, `--grep`,
+        `-S`, `--no-merges`, `--first-parent`; `show --stat REVISION`; `diff --stat A..B`; `blame -L START,END -- PATH`.
+        Where no revision is named the deployed branch is read, and by `log` the service's own paths (`-- .` for all).
+        `log` gives `COMMIT`, `DATE`, `AUTHOR` and `SUBJECT`, the others one column `LINE`. Nothing is fetched.
+        """
+        try:
+            command = commands.parse(query)
+        except ValueError as error:
+            yield questions.refused(NAME, query, str(error), f"ask one of: {'; '.join(commands.FORMS)}")
+            return
+        try:
+            repository, client = self._open(request)
+        except Unreadable as unreadable:
+            yield unreadable.gap
+            return
+        yield question.answer(repository, client, command, query)
 
     def _open(self, request: Request) -> tuple[Repository, Client]:
         return open_repository(self._settings, request.service, time.monotonic() + SHARE * request.source_seconds)

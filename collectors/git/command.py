@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -86,7 +86,7 @@ class Client:
         """Everything git prints. Raises GitError."""
         return b"".join(self.stream(*args, stdin=stdin))
 
-    def stream(self, *args: str, stdin: bytes = b"") -> Iterator[bytes]:
+    def stream(self, *args: str, stdin: bytes = b"") -> Generator[bytes, None, None]:
         """What git prints, in chunks, as it comes. git is killed when the caller stops reading.
 
         Raises GitMissing, GitTimeout, or GitError with git's own words.

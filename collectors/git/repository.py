@@ -175,7 +175,7 @@ def _find_branch(client: Client, wanted: str, folders: Folders) -> Branch:
     client.text("rev-parse", "--git-dir")  # the cheapest way to hear that git refuses this repository
     if wanted:
         for name in (wanted, f"refs/remotes/origin/{wanted}"):
-            if tip := _resolve(client, name):
+            if tip := resolve(client, name):
                 return Branch(tip, name.removeprefix("refs/remotes/"), "it is set as `branch`")
         why = f"there is no branch {wanted!r} in {folders.top}"
         mend = f"git -C {folders.top} fetch origin, or correct `sources.git.branch`"
@@ -200,7 +200,7 @@ def _candidate_refs(client: Client) -> dict[str, tuple[str, str]]:
 
 
 def _head(client: Client) -> Branch:
-    tip = _resolve(client, "HEAD")
+    tip = resolve(client, "HEAD")
     if tip is None:
         return Branch(None, "HEAD", "the repository has no commit yet")
     name = client.text("rev-parse", "--abbrev-ref", "HEAD").strip()
@@ -209,7 +209,7 @@ def _head(client: Client) -> Branch:
     return Branch(tip, name, "it is checked out, and there is no main or master branch")
 
 
-def _resolve(client: Client, name: str) -> str | None:
+def resolve(client: Client, name: str) -> str | None:
     """The full sha of the commit a name stands for."""
     try:
         return client.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}").strip() or None

@@ -34,6 +34,8 @@ MOST_PAGES = 2_000
 MOST_TRIES = 3
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 """Accept header that asks for metadata alone: the contents of Secrets then never leave the server."""
+TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1,application/json"
+"""Accept header that asks for what kubectl prints (kubernetes.io/docs/reference/using-api/api-concepts)."""
 _HICCUPS = (500, 502, 503, 504)
 
 
@@ -101,6 +103,10 @@ class Api:
     def get(self, path: str, **parameters: str | int) -> Object:
         """One object."""
         return self._json("GET", path, parameters)
+
+    def table(self, path: str, **parameters: str | int) -> Object:
+        """A list as the server has kubectl print it: `columnDefinitions`, and `rows` without the objects' contents."""
+        return self._json("GET", path, {"includeObject": "Metadata", **parameters}, accept=TABLE)
 
     def review(self, kind: str, spec: Object) -> Object:
         """`status` of a SelfSubjectRulesReview or SelfSubjectAccessReview: asked by POST, stored nowhere."""

@@ -6,15 +6,16 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
-from collectors.kubernetes import access, permissions, troubles
+from collectors.kubernetes import access, commands, permissions, troubles
 from collectors.kubernetes.client import TROUBLE, Api
 from collectors.kubernetes.clocks import on_the_first
 from collectors.kubernetes.credentials import CredentialError, configuration
 from collectors.kubernetes.inventory import POD
 from collectors.kubernetes.kubeconfig import KubeconfigError, Place, places
+from collectors.kubernetes.question import Question, labelled
 from collectors.kubernetes.reading import Reading, wanted
 from collectors.kubernetes.settings import NAME, KubernetesSettings
-from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target
+from gather_diagnostics import Answer, Gap, Raw, Request, Rows, Skew, Target, questions
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""
@@ -69,6 +70,25 @@ class Kubernetes:
             [opened] if isinstance(opened, Gap) else Reading(self.settings, request, *opened).read()
             for opened in self._opened(request)
         )
+
+    def ask(self, request: Request, query: str) -> Iterator[Answer | Gap]:
+        """A read as kubectl has it, without the word kubectl: `get KIND[/NAME]` with `-n NAMESPACE` or `-A`,
+        `-l SELECTOR`, `-o wide`; `top pods` or `top nodes`; `rollout history KIND/NAME`; `logs POD` or `logs KIND/NAME`
+        with `-c`, `--previous`, `--tail N`, `--since 10m`. The columns are kubectl's; `top` gives cores and bytes as
+        numbers, `logs` one column `LINE`, the newest lines of one pod.
+        """
+        try:
+            command = commands.parse(query, secrets=self.settings.secrets)
+        except ValueError as error:
+            yield questions.refused(NAME, query, str(error), f"ask one of: {'; '.join(commands.FORMS)}")
+            return
+        for opened in self._opened(request):
+            if isinstance(opened, Gap):
+                yield opened
+                continue
+            place, api, _ = opened
+            found = Question(api, place, query, command).answer()
+            yield labelled(found, place) if len(self.settings.contexts) > 1 else found
 
     def _places(self, request: Request) -> list[Place] | list[Gap]:
         """Where to read, by the kubeconfig; or the gap that says why nowhere."""

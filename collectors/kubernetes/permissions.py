@@ -63,7 +63,18 @@ NEEDS = (
 )
 OTHER_EVENTS = Need("events.k8s.io", "events", "list", "the same events under their newer name")
 """Some roles grant this one alone; whoever has either needs nothing more."""
+_ASKED = "asked for by runbooks"
+ASKED = (
+    Need("", "persistentvolumeclaims", "list", f"volumes, {_ASKED}", optional=True),
+    Need("", "resourcequotas", "list", f"limits of the namespace, {_ASKED}", optional=True),
+    Need("policy", "poddisruptionbudgets", "list", f"how many replicas may be missing, {_ASKED}", optional=True),
+    Need("", "nodes", "list", f"all nodes, {_ASKED}", optional=True, cluster=True),
+    Need("metrics.k8s.io", "nodes", "list", f"CPU and memory in use of nodes, {_ASKED}", optional=True, cluster=True),
+)
+"""What single questions need besides; neither a run nor `check` asks for these."""
 BY_KEY = {n.key: n for n in (*NEEDS, OTHER_EVENTS) if n is not NODE_EVENTS}
+BY_QUESTION = {n.key: n for n in ASKED} | BY_KEY
+"""Every right that a single question may need."""
 ROLE = "gather-diagnostics"
 
 
@@ -122,8 +133,9 @@ def can_i(need: Need, namespace: str, context: str) -> str:
 
 def policy() -> str:
     """A ClusterRole with every right, and a RoleBinding that grants it inside one namespace."""
-    inside = "\n".join(_rule(n) for n in NEEDS if not n.cluster and not n.namespace)
-    outside = "\n".join(_rule(n) for n in NEEDS if n.cluster)
+    every = (*NEEDS, *ASKED)
+    inside = "\n".join(_rule(n) for n in every if not n.cluster and not n.namespace)
+    outside = "\n".join(_rule(n) for n in every if n.cluster)
     return f"""\
 # Read-only rights of `gather_diagnostics`, bound to one namespace.
 # Without the rules marked optional a run is still complete. Secrets are one: where they must stay closed, take

@@ -39,7 +39,7 @@ from gather_diagnostics import Window
 
 REVISION = "deployment.kubernetes.io/revision"
 _HISTORY = "deployment.kubernetes.io/revision-history"
-_CAUSE = "kubernetes.io/change-cause"
+CAUSE = "kubernetes.io/change-cause"
 _SHA = re.compile(r"[0-9a-f]{40}")
 
 
@@ -146,7 +146,7 @@ def _row(workload: Object, step: Step, before: Step | None, current: bool, origi
         "time_from": step.time_from,
         "rollback_to": step.was if step.back else None,
         "rollback": step.back or None,
-        "change_cause": (text(notes(step.carrier), _CAUSE) or text(notes(workload), _CAUSE) if current else "") or None,
+        "change_cause": (text(notes(step.carrier), CAUSE) or text(notes(workload), CAUSE) if current else "") or None,
         "commits": _commits(step, images),
         "version": version(step.template),
     }

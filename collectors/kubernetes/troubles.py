@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from urllib3 import exceptions as http
 
+from collectors.kubernetes import permissions
 from collectors.kubernetes.client import AnswerError, Api, MalformedError, OutOfTimeError, TooLargeError, Trouble
 from collectors.kubernetes.credentials import CredentialError
 from collectors.kubernetes.kubeconfig import KubeconfigError, Place
+from collectors.kubernetes.permissions import Need
 from collectors.kubernetes.settings import NAME
 from gather_diagnostics import Gap, Skew
 from gather_diagnostics.model import Cause
@@ -30,6 +33,14 @@ def gap(error: Trouble, wanted: str, place: Place) -> Gap:
     """Say what an error of the client means to a person."""
     cause, why, mend = _told(error, place)
     return Gap(NAME, f"{wanted} ({place.context})", cause, why, mend)
+
+
+def with_right(gap: Gap, error: Trouble, need: Need) -> Gap:
+    """Of a refusal, the one right that is missing in place of the whole role."""
+    if not isinstance(error, AnswerError) or error.status != 403:
+        return gap
+    kind = "ClusterRole" if need.cluster else "Role"
+    return replace(gap, mend=f"add to a {kind}: {permissions.lines([need])[0]}; or the whole role: {gap.mend}")
 
 
 def unusable(error: KubeconfigError | CredentialError, wanted: str) -> Gap:

@@ -1,4 +1,4 @@
-"""The collector's three entrances."""
+"""The collector's entrances."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import requests
 
+from collectors.prometheus import question
 from collectors.prometheus.client import Client
 from collectors.prometheus.omitted import LIMITS
 from collectors.prometheus.reading import Reading
 from collectors.prometheus.session import Session
 from collectors.prometheus.settings import PrometheusSettings
 from collectors.prometheus.troubles import NAME, gap
-from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target
+from gather_diagnostics import Answer, Gap, Raw, Request, Rows, Skew, Target
 from gather_diagnostics.http.address import Address, find
 from gather_diagnostics.http.session import introduce
 
@@ -59,6 +60,16 @@ class Prometheus:
             yield where
         else:
             yield from Reading(self.settings, request, self._client(request, where)).read()
+
+    def ask(self, request: Request, query: str) -> Iterator[Answer | Gap]:
+        """An expression of PromQL, e.g. `sum(rate(http_requests_total{code=~"5.."}[5m])) by (pod)`, as of the moment of
+        asking. A column a label, and the last one, `value`, the sample's number; NaN and infinities are text.
+        """
+        where = self._address(request)
+        if isinstance(where, Gap):
+            yield where
+        else:
+            yield from question.answers(self._client(request, where), request, query)
 
     def _address(self, request: Request) -> Address | Gap:
         wanted = f"metrics of {request.service}"

@@ -1,4 +1,4 @@
-"""What metrics-server would answer for metrics.k8s.io: CPU and memory of pods, as the test says."""
+"""What metrics-server would answer for metrics.k8s.io: CPU and memory of pods and nodes, as the test says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ METRICS = f"/apis/{GROUP}"
 
 @dataclass(frozen=True)
 class Measured:
-    """One pod: container to (CPU, memory) as Kubernetes writes quantities, and the pod's labels."""
+    """One pod: container to (CPU, memory) as Kubernetes writes quantities, and the pod's labels.
+
+    Or one node, in no namespace: what it uses stands under one name, whatever that is.
+    """
 
     containers: Mapping[str, tuple[str, str]]
     labels: Mapping[str, str]
@@ -32,13 +35,14 @@ def measured(
             kinds = [_resource("pods", "PodMetrics", True), _resource("nodes", "NodeMetrics", False)]
             return 200, {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": GROUP, "resources": kinds}
         case ["pods"]:
-            wanted = list(metrics)
+            wanted = [key for key in metrics if key[0]]
         case ["namespaces", namespace, "pods"]:
             wanted = [key for key in metrics if key[0] == namespace]
         case ["namespaces", namespace, "pods", pod] if (namespace, pod) in metrics:
             return 200, _pod_metrics((namespace, pod), metrics[namespace, pod], now)
         case ["nodes"]:
-            return 200, {"apiVersion": GROUP, "kind": "NodeMetricsList", "metadata": {}, "items": []}
+            nodes = [_node_metrics(key, metrics[key], now) for key in metrics if not key[0]]
+            return 200, {"apiVersion": GROUP, "kind": "NodeMetricsList", "metadata": {}, "items": nodes}
         case _:
             return 404, _status(404, "NotFound", f"the server could not find the requested resource {path}")
     terms = [term.replace("==", "=").partition("=") for term in query.get("labelSelector", "").split(",") if term]
@@ -69,4 +73,16 @@ def _pod_metrics(key: tuple[str, str], measured: Measured, now: datetime) -> dic
         "timestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "window": "30s",
         "containers": usages,
+    }
+
+
+def _node_metrics(key: tuple[str, str], measured: Measured, now: datetime) -> dict[str, Any]:
+    ((cpu, memory),) = measured.containers.values()
+    return {
+        "apiVersion": GROUP,
+        "kind": "NodeMetrics",
+        "metadata": {"name": key[1], "labels": dict(measured.labels)},
+        "timestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "window": "30s",
+        "usage": {"cpu": cpu, "memory": memory},
     }
