@@ -114,7 +114,23 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("callee", "text", "", required=True),
         Column("weight", "float", "calls per second, or 1 where unknown"),
     ),
+    "journal": (
+        Column("time", "time", "when it was checked or done", required=True),
+        Column("source", "text", "who says so: runbook, recovery, attach, person, ...", required=True),
+        Column("ref", "text", "leads back: the runbook and its step, the ticket, the other bundle", required=True),
+        Column("kind", "text", "check, decide, act, verify, note, recovery or attach", required=True),
+        Column("runbook", "text", "id of the runbook; null outside of one"),
+        Column("step", "text", "id of the runbook's step"),
+        Column("title", "text", "what was checked or done, in one line", required=True),
+        Column("outcome", "text", "yes, no, unknown, done, skipped, recovered, not_recovered or worse", required=True),
+        Column("answer", "text", "what was answered or noted, in words"),
+        Column("details", "json", "the query and its answer, the command that was shown, ..."),
+    ),
 }
+
+
+JOURNAL = "journal"
+"""The table that no collector fills: what people and the tool checked and did while they answered the incident."""
 
 
 class RowError(ValueError):

@@ -21,6 +21,7 @@ from gather_diagnostics.document.clock import clock, when
 from gather_diagnostics.document.escaping import cut, visible
 from gather_diagnostics.document.series import bin_minutes
 from gather_diagnostics.model import Window
+from gather_diagnostics.tables import JOURNAL
 
 WIDTH, HEIGHT = 540, 232
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 40, 28
@@ -168,6 +169,8 @@ def _lane(entry: View) -> str:
         return {"onset": "", "signal": "signals", "first error": "errors"}[kind]
     if entry["table"] == "changes":
         return "changes"
+    if entry["table"] == JOURNAL:
+        return ""
     return "alerts" if "alert" in kind or "alarm" in kind else "events"
 
 

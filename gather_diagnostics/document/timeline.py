@@ -1,4 +1,5 @@
-"""What happened, in order: changes, the onset, its signals, first lines of new errors, the platform's events."""
+"""What happened, in order: changes, the onset, its signals, first lines of new errors, the platform's events, and what
+people checked and did about it."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 from gather_diagnostics.document.quotes import words_of
 from gather_diagnostics.model import Evidence
 from gather_diagnostics.selection import is_history
+from gather_diagnostics.tables import JOURNAL
 
 MOST = 200
 LONGEST = 300
@@ -23,12 +25,14 @@ def tell(
     candidates: Sequence[Mapping[str, Any]],
     patterns: Sequence[Mapping[str, Any]],
 ) -> tuple[list[Entry], int]:
-    """At most 200 entries by time, and how many were left out: of changes and events, those far from the onset."""
+    """At most 200 entries by time, and how many were left out: of changes and events, those far from the onset, and of
+    the journal the earliest where it alone is longer."""
     told = [*_onset(onset), *_patterns(patterns)]
     onset_time = datetime.fromisoformat(onset["time"]) if onset and onset["time"] else None
     found = [*_rows(evidence, "changes"), *_rows(evidence, "events")]
     ranked = {c["id"] for c in candidates}
     found.sort(key=lambda f: _distance(f, onset_time or evidence.request.asked, ranked))
+    found[:0] = reversed([*_rows(evidence, JOURNAL)])
     room = max(0, MOST - len(told))
     entries = told + [_of_row(*f) for f in found[:room]]
     return sorted(entries, key=lambda e: (e["time"], e["kind"], e["what"])), len(found[room:])
@@ -74,8 +78,16 @@ def _of_row(table: str, row: int, record: Mapping[Any, Any]) -> Entry:
     return {
         "time": record["time"].isoformat(),
         "kind": kind,
-        "what": words_of(table, record).removeprefix(kind).strip()[:LONGEST],
+        "what": _words(table, record).removeprefix(kind).strip()[:LONGEST],
         "ref": str(record["ref"]),
         "table": table,
         "row": row,
     }
+
+
+def _words(table: str, record: Mapping[Any, Any]) -> str:
+    if table != JOURNAL:
+        return words_of(table, record)
+    title = str(record["title"])
+    told = f"{title}{'' if title[-1:] in '?!.' else ':'} {str(record['outcome']).replace('_', ' ')}"
+    return f"{told}. {record['answer']}" if isinstance(record["answer"], str) else told
