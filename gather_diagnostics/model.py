@@ -201,6 +201,23 @@ class Gap:
     """The exact command, setting or policy line that would mend it."""
 
 
+Cell = str | int | float | bool | None
+"""Of an answer: text, or a number where the source counted or measured; None for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source answered to a single question: a small table."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    """Each as long as `columns`; within the bounds of `gather_diagnostics.questions`."""
+    ref: str = ""
+    """Leads back to the source: a URL, an object, a command to repeat."""
+    cut: str = ""
+    """What is not in it, and why, in words; '' for a whole answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Coverage:
     """How one source fared."""
@@ -269,6 +286,9 @@ class Evidence:
     demo: str = ""
     """Says so when the evidence is staged; empty for real ones."""
     interrupted: bool = False
+    response: Json = None
+    """What to do, as it was proposed when the findings were made: the key `response` of evidence.json; None where no
+    runbooks were asked."""
 
     def findings_of(self, question: str) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.question == question)

@@ -7,19 +7,23 @@ import contextlib
 import gc
 import importlib
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gather_diagnostics import plugins
+from gather_diagnostics import plugins, runner
 from gather_diagnostics.errors import EXIT_COMPLETE, EXIT_INTERRUPTED, EXIT_PARTIAL, NoSourceError
 from gather_diagnostics.model import Evidence, Gap, Request
 from gather_diagnostics.progress import Progress
 from gather_diagnostics.runner import Source, analyze, collect
 
 if TYPE_CHECKING:
+    from gather_diagnostics.bundle import Amended
     from gather_diagnostics.redaction import Redactor
+    from gather_diagnostics.response import Respond
+    from gather_diagnostics.response.journal import Entry
 
 OnBug = Callable[[BaseException], None]
 
@@ -83,9 +87,10 @@ def _prepare() -> None:
     for name in plugins.names(plugins.ANALYZERS):
         with contextlib.suppress(Exception):  # a stranger's module that can't be imported is told when it is its turn
             plugins.load(plugins.ANALYZERS, name)
-    from gather_diagnostics.document import warm
+    from gather_diagnostics import document, response
 
-    warm()
+    document.warm()
+    response.warm()
     # What was imported stays to the end: no collection of garbage need look at it again.
     gc.freeze()
 
@@ -104,21 +109,69 @@ def _save_memory() -> None:
         mallopt(-3, _MAPPED_BYTES)
 
 
-def deliver(evidence: Evidence, out: Path, redactor: Redactor | None = None) -> Delivered:
-    """Redact what no source said (request, findings), render, and write the bundle below `out`.
+def deliver(
+    evidence: Evidence,
+    out: Path,
+    redactor: Redactor | None = None,
+    respond: Respond | None = None,
+    on_bug: OnBug | None = None,
+) -> Delivered:
+    """Redact what no source said (request, findings), respond, render, and write the bundle below `out`.
 
-    `redactor` is the run's. Raises BundleError when the bundle can't be written, and VerificationError when a secret
-    shows in it; nothing is left then.
+    `redactor` is the run's; `respond` is as the configuration has it, by default with the shipped runbooks.
+    Raises BundleError when the bundle can't be written, and VerificationError when a secret shows in it; nothing is
+    left then.
     """
-    from gather_diagnostics.bundle import write
-    from gather_diagnostics.document import render, view
+    from gather_diagnostics.bundle import encoded, write
+    from gather_diagnostics.document import render
     from gather_diagnostics.redaction import Redactor, redacted
 
     redactor = redactor or Redactor()
     evidence = redacted(evidence, redactor)
-    document = view(evidence)
-    written = write(evidence, render(document), out.absolute(), redactor=redactor)
+    # The tables are packed and looked through while the document is written: neither needs the other.
+    with ThreadPoolExecutor(1, "encode") as aside:
+        collected = aside.submit(encoded, evidence, redactor)
+        evidence, document = _responded(evidence, redactor, respond, on_bug)
+        documents = render(document)
+        written = write(evidence, documents, out.absolute(), redactor=redactor, collected=collected.result())
     return Delivered(document, written.folder, written.archive, exit_code(evidence))
+
+
+def responded(evidence: Evidence, redactor: Redactor, respond: Respond | None = None) -> Evidence:
+    """The evidence with what to do about it made anew. `respond` is by default with the shipped runbooks."""
+    return _responded(evidence, redactor, respond, None)[0]
+
+
+def _responded(
+    evidence: Evidence, redactor: Redactor, respond: Respond | None, on_bug: OnBug | None
+) -> tuple[Evidence, dict[str, Any]]:
+    """With its document."""
+    from gather_diagnostics.config import Response
+    from gather_diagnostics.document import answered, completed, view
+    from gather_diagnostics.redaction import redacted
+    from gather_diagnostics.response import responder
+
+    document = answered(evidence)
+    after = redacted(runner.respond(evidence, document, respond or responder(Response()), on_bug), redactor)
+    as_before = (after.gaps, after.redactions) == (evidence.gaps, evidence.redactions)
+    return after, completed(after, document) if as_before else view(after)
+
+
+def amend(path: Path, entries: Sequence[Entry], redactor: Redactor) -> Amended:
+    """Enter into the journal of the bundle at `path`, a folder or .tar.gz, and write it anew with its documents.
+
+    What to do stays as it was proposed when the findings were made. Nobody else amends it meanwhile. Raises
+    VerificationError for a bundle that does not verify and where a secret shows in it, BundleError where it can't be
+    read or written; it stays as it was then.
+    """
+    from gather_diagnostics import bundle
+    from gather_diagnostics.document import render, view
+    from gather_diagnostics.redaction import redacted
+    from gather_diagnostics.response.journal import entered
+
+    with bundle.claimed(path):
+        evidence = redacted(entered(bundle.read(path), entries, redactor), redactor)
+        return bundle.amend(path, evidence, render(view(evidence)), redactor)
 
 
 def exit_code(evidence: Evidence) -> int:

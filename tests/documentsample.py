@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -9,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gather_diagnostics import Coverage, Evidence, Finding, Gap, Request, Support, Target, Window
+from gather_diagnostics.config import Response
+from gather_diagnostics.document import answered
+from gather_diagnostics.response import Respond, responder
 from gather_diagnostics.tables import to_batch, to_frame
 
 NOW = datetime(2026, 3, 14, 3, 20, tzinfo=UTC)
@@ -445,7 +449,8 @@ def incident() -> Evidence:
     """A deploy broke the connection pool; logs, metrics and git saw it."""
     frames = tables({"changes": change_rows(), "logs": log_rows(), "metrics": metric_rows()})
     findings = (onset_finding(frames), *change_findings(frames), *health_findings(frames))
-    return Evidence(request(), frames, coverage(), GAPS, findings, redactions={"bearer token": {"logs.message": 3}})
+    told = {"bearer token": {"logs.message": 3}}
+    return _answered(Evidence(request(), frames, coverage(), GAPS, findings, redactions=told))
 
 
 def healthy() -> Evidence:
@@ -520,14 +525,28 @@ def hostile() -> Evidence:
     sources = tuple(replace(c, targets=(Target(EVIL, EVIL, EVIL),)) for c in base.coverage)
     gaps = (Gap(EVIL, EVIL, "failed", EVIL, EVIL), *base.gaps)
     asked = request(service="check<script>out", description=EVIL, severity=EVIL, owner=EVIL, runbooks=(EVIL,))
-    return Evidence(asked, frames, sources, gaps, (*findings, other), redactions={EVIL: {EVIL: 1}}, demo=EVIL)
+    poisoned = Evidence(asked, frames, sources, gaps, (*findings, other), redactions={EVIL: {EVIL: 1}}, demo=EVIL)
+    return replace(poisoned, response=_poisoned(base.response))
+
+
+@functools.cache
+def _respond() -> Respond:
+    return responder(Response())
+
+
+def _answered(evidence: Evidence) -> Evidence:
+    """With its response, by the shipped runbooks."""
+    return replace(evidence, response=_respond()(evidence, answered(evidence)))
 
 
 def _kept(frames: Mapping[str, Any], supports: Sequence[Support]) -> tuple[Support, ...]:
     return tuple(replace(s, rows=tuple(r for r in s.rows if r < len(frames[s.table]))) for s in supports)
 
 
-_STRUCTURE = {"change", "time", "earliest", "latest", "effective", "finished", "peak_time", "id", "first"}
+_STRUCTURE = {
+    "change", "time", "earliest", "latest", "effective", "finished", "peak_time", "id", "first", "kind", "scheme",
+    "name", "table",
+}  # fmt: skip
 
 
 def _poisoned(value: Any, key: str = "") -> Any:
@@ -581,4 +600,4 @@ def large(rows: int = 5000) -> Evidence:
         )
         for i in range(200)
     )
-    return replace(base, tables=frames, findings=(*told, *spread))
+    return _answered(replace(base, tables=frames, findings=(*told, *spread)))

@@ -3,6 +3,7 @@
     evidence-<service>-<UTC time>/
         evidence.md  evidence.html  evidence.json    the documents, rendered elsewhere
         findings.json                                the findings, for reading the bundle again
+        response.json                                what to do, as it was proposed then; where runbooks were asked
         tables/<table>.parquet                       zstd; row order as in memory
         raw/<source>/...                             what the sources said, redacted
         manifest.json                                request, coverage, gaps, and the SHA-256 of every file above
@@ -12,10 +13,24 @@
 Equal evidence makes equal bytes. Importing this package loads neither pandas nor pyarrow nor pydantic.
 """
 
+from gather_diagnostics.bundle.amending import Amended, amend, claimed
 from gather_diagnostics.bundle.naming import is_plain
 from gather_diagnostics.bundle.reading import read
 from gather_diagnostics.bundle.signing import check_key, sign, signed_by
 from gather_diagnostics.bundle.verifying import verify
-from gather_diagnostics.bundle.writing import Written, write
+from gather_diagnostics.bundle.writing import Written, encoded, write
 
-__all__ = ["Written", "check_key", "is_plain", "read", "sign", "signed_by", "verify", "write"]
+__all__ = [
+    "Amended",
+    "Written",
+    "amend",
+    "check_key",
+    "claimed",
+    "encoded",
+    "is_plain",
+    "read",
+    "sign",
+    "signed_by",
+    "verify",
+    "write",
+]

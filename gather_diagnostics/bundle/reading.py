@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING
 from gather_diagnostics.bundle import archive
 from gather_diagnostics.bundle.folders import Survey, content, opened, survey
 from gather_diagnostics.bundle.manifest import Manifest, parse
-from gather_diagnostics.bundle.naming import FINDINGS, MANIFEST, RAW_FOLDER, TABLES_FOLDER, is_plain, short
+from gather_diagnostics.bundle.naming import FINDINGS, MANIFEST, RAW_FOLDER, RESPONSE, TABLES_FOLDER, is_plain, short
 from gather_diagnostics.bundle.serial import in_utc, load
 from gather_diagnostics.errors import BundleError
-from gather_diagnostics.model import Evidence, Finding
+from gather_diagnostics.model import Evidence, Finding, Json
 from gather_diagnostics.tables import TABLES
 
 if TYPE_CHECKING:
@@ -56,7 +57,16 @@ def _evidence(folder: Path) -> Evidence:
         redactions=manifest.redactions,
         demo=manifest.demo,
         interrupted=manifest.interrupted,
+        response=_response(content(folder, found, RESPONSE)) if RESPONSE in manifest.files else None,
     )
+
+
+def _response(text: bytes) -> Json:
+    """As it is, once it is known to have the shape that the document needs."""
+    from gather_diagnostics.document.schema import ResponseOf
+
+    load(ResponseOf, text, RESPONSE)
+    return json.loads(text)
 
 
 def _findings(text: bytes) -> tuple[Finding, ...]:

@@ -14,6 +14,7 @@ from gather_diagnostics.bundle.manifest import sealed
 from gather_diagnostics.bundle.naming import (
     FINDINGS,
     RAW_FOLDER,
+    RESPONSE,
     TABLES_FOLDER,
     bundle_name,
     candidates,
@@ -29,7 +30,7 @@ from gather_diagnostics.errors import BundleError
 from gather_diagnostics.model import Evidence
 from gather_diagnostics.redaction import Redactor
 
-_CURES = {
+CURES = {
     errno.ENOSPC: "the disk is full; free some space or choose another output folder",
     errno.EDQUOT: "the disk quota is used up; free some space or choose another output folder",
     errno.EFBIG: "a file would be larger than is allowed there; raise the limit or choose another output folder",
@@ -59,18 +60,23 @@ def write(
     archive: bool = True,
     name: str | None = None,
     redactor: Redactor | None = None,
+    collected: Mapping[str, bytes] | None = None,
 ) -> Written:
     """Write a new bundle into the folder `parent`, which is made if need be. Never replaces anything.
 
     `documents` are files to put at the top, rendered elsewhere. `name` replaces evidence-<service>-<UTC time>; where
-    the name is taken, -2, -3, ... is appended. Folders get mode 0700, files 0600.
+    the name is taken, -2, -3, ... is appended. Folders get mode 0700, files 0600. `collected` is what `encoded` gave
+    for this evidence, where somebody already asked for it with this redactor.
     Raises BundleError when it can't be written, and VerificationError when a secret shows in it, as `redactor` (the
     run's, which knows the configuration) sees it; nothing is left behind then.
     """
     request = evidence.request
     wanted = bundle_name(request.service, request.asked) if name is None else checked_name(name)
-    files = contents(evidence, documents)
-    check(sealed(evidence, wanted, files), redactor or Redactor())
+    redactor = redactor or Redactor()
+    collected = encoded(evidence, redactor) if collected is None else collected
+    files = {**_made(evidence, documents), **collected}
+    rest = {path: content for path, content in sealed(evidence, wanted, files).items() if path not in collected}
+    check(rest, redactor)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)
@@ -78,24 +84,44 @@ def write(
             if written := _attempt(evidence, files, parent, candidate, archive):
                 return written
     except OSError as error:
-        cure = _CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
+        cure = CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
         raise BundleError(f"the bundle can't be written to {parent}: {cure}") from error
     raise AssertionError("candidates never end")
 
 
 def contents(evidence: Evidence, documents: Mapping[str, bytes]) -> dict[str, bytes]:
     """Every file of the bundle but manifest.json and SHA256SUMS, which depend on the bundle's name."""
-    from gather_diagnostics.bundle.parquet import to_parquet
+    return {**_made(evidence, documents), **_collected(evidence)}
 
+
+def encoded(evidence: Evidence, redactor: Redactor) -> dict[str, bytes]:
+    """The bundle's tables and raw records. Raises VerificationError where a secret shows in one.
+
+    Most of the work needs no interpreter, so it goes well with what is done in another thread meanwhile.
+    """
+    files = _collected(evidence)
+    check(files, redactor)
+    return files
+
+
+def _made(evidence: Evidence, documents: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What was made here of the evidence."""
     check_documents(documents)
-    check_raws(evidence.raws)
     files = dict(documents)
     files[FINDINGS] = dump(Findings(evidence.findings))
-    for table, frame in evidence.tables.items():
-        files[f"{TABLES_FOLDER}/{table}.parquet"] = to_parquet(table, frame)
-    for path, text in evidence.raws.items():
-        files[f"{RAW_FOLDER}/{path}"] = text.encode("utf-8", "replace")
+    if evidence.response is not None:
+        files[RESPONSE] = dump(evidence.response)
     return files
+
+
+def _collected(evidence: Evidence) -> dict[str, bytes]:
+    """What sources said."""
+    from gather_diagnostics.bundle.parquet import to_parquet
+
+    check_raws(evidence.raws)
+    tables = {f"{TABLES_FOLDER}/{table}.parquet": to_parquet(table, frame) for table, frame in evidence.tables.items()}
+    raws = {f"{RAW_FOLDER}/{path}": text.encode("utf-8", "replace") for path, text in evidence.raws.items()}
+    return {**tables, **raws}
 
 
 def _attempt(evidence: Evidence, files: Mapping[str, bytes], parent: Path, name: str, archive: bool) -> Written | None:
@@ -104,7 +130,7 @@ def _attempt(evidence: Evidence, files: Mapping[str, bytes], parent: Path, name:
         return None
     whole = sealed(evidence, name, files)
     with staged(parent, name) as stage:
-        _write_tree(stage / name, whole)
+        write_tree(stage / name, whole)
         if archive:
             with create_file(stage / f"{name}.tar.gz") as out:
                 archives.pack(out, name, whole, stamp(evidence.request.asked))
@@ -112,7 +138,7 @@ def _attempt(evidence: Evidence, files: Mapping[str, bytes], parent: Path, name:
         return _publish(stage, parent, name, archive)
 
 
-def _write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
+def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
     tree = [folder, *(folder / f for f in archives.folders(files))]
     for each in tree:
         os.mkdir(each, 0o700)

@@ -36,6 +36,7 @@ def analyze(*, path: str, out: Path, format_: str, quiet: bool, debug: bool, **a
     from gather_diagnostics import pipeline, runner
     from gather_diagnostics.bundle import read
     from gather_diagnostics.errors import InputError
+    from gather_diagnostics.response import responder
 
     given = {name: value for name, value in archive.items() if value}
     if not path.startswith("s3://") and not Path(path).exists():
@@ -50,8 +51,10 @@ def analyze(*, path: str, out: Path, format_: str, quiet: bool, debug: bool, **a
         raise InputError(f"--{option} goes with an archive of logs, and {path} is a bundle: leave it out")
     else:
         evidence = read(Path(path))
-    redactor = load_config(None).settings.redaction.redactor()
-    delivered = pipeline.deliver(runner.analyze(evidence, on_bug(debug)), out, redactor)
+    settings = load_config(None).settings
+    analyzed = runner.analyze(evidence, on_bug(debug))
+    respond = responder(settings.response)
+    delivered = pipeline.deliver(analyzed, out, settings.redaction.redactor(), respond, on_bug(debug))
     show(delivered, format_)
     return delivered.exit_code
 

@@ -42,7 +42,7 @@ Exit codes: 0 complete, 1 usage or configuration error, 2 written but partial,
 @config_option
 @click.option("--deadline", default="60s", metavar="DURATION", show_default=True, help="For the whole run.")
 @click.option("--description", default="", metavar="TEXT", help="What the alert said.")
-@click.option("--severity", default="", metavar="LEVEL", help="Your own severity, e.g. SEV2; recorded as given.")
+@click.option("--severity", default="", metavar="LEVEL", help="Your own severity, e.g. SEV2 or P1; it wins.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read from where; read nothing.")
 @sign_option
 @share_option
@@ -85,6 +85,8 @@ def gather(
     if not service:
         raise click.UsageError("say which service is in trouble: --service NAME", context)
     from gather_diagnostics import bundle, pipeline, progress, runner
+    from gather_diagnostics.response import responder
+    from gather_diagnostics.response.severity import rank
 
     config = load_config(config_path)
     if logs:
@@ -102,12 +104,17 @@ def gather(
         return 0
     if key:
         bundle.check_key(key)
+    # Before anything is asked: what is wrong with them is told now, and not when the evidence is there.
+    settings = config.settings.response
+    respond = responder(settings)
+    if severity:
+        rank(severity, settings.severity_scheme)
     with progress.choose(chosen, quiet=quiet) as shown:
         redactor = config.settings.redaction.redactor()
         evidence = pipeline.gather(
             request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug), redactor=redactor
         )
-    delivered = pipeline.deliver(evidence, out, redactor)
+    delivered = pipeline.deliver(evidence, out, redactor, respond, on_bug(debug))
     try:
         if key:
             bundle.sign(bundle.Written(delivered.folder, delivered.archive), key)

@@ -45,17 +45,19 @@ def share_delivered(delivered: Delivered, out: Path) -> None:
 
 def _share(private: Path, out: Path) -> Shared:
     """Raises BundleError, or VerificationError where a name still shows."""
-    from gather_diagnostics import runner
+    from gather_diagnostics import pipeline, runner
     from gather_diagnostics.bundle import read
     from gather_diagnostics.bundle.sharing import share as write
     from gather_diagnostics.document import render, view
+    from gather_diagnostics.response import responder
 
-    redactor = load_config(None).settings.redaction.redactor()
+    settings = load_config(None).settings
+    redactor, respond = settings.redaction.redactor(), responder(settings.response)
     return write(
         read(private),
         private,
         out.absolute(),
-        analyze=runner.analyze,
+        analyze=lambda e: pipeline.responded(runner.analyze(e), redactor, respond),
         render=lambda e: render(view(e)),
         redactor=redactor,
     )

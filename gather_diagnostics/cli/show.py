@@ -14,7 +14,8 @@ import click
 from gather_diagnostics.cli.options import debug_option
 
 SECTIONS = (
-    "summary", "when", "what", "where", "why", "others", "runbooks", "timeline", "evidence", "coverage", "gaps", "made",
+    "summary", "act", "when", "what", "where", "why", "whys", "others", "runbooks", "timeline", "evidence", "coverage",
+    "gaps", "made",
 )  # fmt: skip
 """As in `document.outline`, which is too dear to import for a help text; a test compares the two."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gather_diagnostics.document.view import view
+from gather_diagnostics.document.view import answered, completed, view
 
-__all__ = ["render", "view", "warm"]
+__all__ = ["answered", "completed", "render", "view", "warm"]
 
 
 def warm() -> None:

@@ -34,11 +34,6 @@ def other(m: Building) -> Iterator[Block]:
             yield says(f"{len(found) - m.limits.others:,} more are in evidence.html.")
 
 
-def runbooks(m: Building) -> Iterator[Block]:
-    if m.d["runbooks"]:
-        yield Bullets(tuple(Item((Link(m.words(r), r, code=True),)) for r in m.d["runbooks"][: m.limits.others]))
-
-
 def timeline(m: Building) -> Iterator[Block]:
     if not m.d["timeline"]:
         yield says("Nothing is known to have happened in what was read.")

@@ -34,7 +34,7 @@ NAME = 160
 SOURCES = 20
 GAPS = 4
 REASONS = 3
-ACTIONS = 3
+ACTIONS = 4
 SIGNS = {"complete": "✅", "partial": "⚠️", "failed": "❌"}
 _BLANK = "▫️"
 
@@ -93,8 +93,13 @@ def _facts(document: View, kept: frozenset[str]) -> Iterator[Fact]:
         yield Fact("Look first at", tuple(claim(document, f, kept) for f in places))
     yield from _suspect(document, kept)
     if actions := document["priority_actions"][:ACTIONS]:
-        yield Fact("Do first", tuple((Text(shortened(a["action"], SENTENCE)),) for a in actions))
+        yield Fact("Do first", tuple(_action(a) for a in actions))
     yield Fact("Not seen", tuple(_not_seen(document)))
+
+
+def _action(action: View) -> Line:
+    command: Line = (" ", Code(shortened(action["command"], SENTENCE))) if action["command"] else ()
+    return (Text(shortened(action["action"], SENTENCE)), *command)
 
 
 def _suspect(document: View, kept: frozenset[str]) -> Iterator[Fact]:

@@ -19,6 +19,7 @@ from gather_diagnostics.document import brief, clock, impact
 from gather_diagnostics.document.chart import TITLES, draw, lanes, sparkline
 from gather_diagnostics.document.clock import when
 from gather_diagnostics.document.escaping import cut, link, visible
+from gather_diagnostics.document.nextsteps import escalation
 
 View = Mapping[str, Any]
 _RANKS = {name: place for place, name in enumerate(("critical", "high", "medium", "low", "info"))}
@@ -91,8 +92,8 @@ def changed(document: View) -> str:
 
 
 def first_steps(document: View) -> list[View]:
-    """The first three things to do; empty where nothing is wrong and nothing is missing."""
-    return list(document["priority_actions"][:3])
+    """The first four things to do; empty where nothing is wrong and nothing is missing."""
+    return list(document["priority_actions"][:4])
 
 
 def others(document: View) -> list[View]:
@@ -127,7 +128,7 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "brief": brief, "impact": impact, "titles": TITLES, "link": link, "span": clock.span, "short": short,
-        "changed": changed, "first_steps": first_steps, "others": others,
+        "changed": changed, "first_steps": first_steps, "others": others, "escalation": escalation,
         "spark": lambda document, name: _made(sparkline(document, name)),
     }  # fmt: skip
     environment.filters |= {

@@ -20,13 +20,34 @@ def how_bad(document: View) -> str:
     the severity a person gave."""
     severity = document["severity"]
     given = f" A person gave {severity['given']}." if severity["given"] else ""
-    if severity["proposed"] != "info":
-        proposed = f"{severity['proposed'].capitalize()} is proposed"
+    if level := proposed_level(document):
+        proposed = f"{level} is proposed"
     elif answered(document):
         proposed = "No finding calls for a severity"
     else:
         proposed = "No severity can be proposed: too little was seen"
     return f"{'; '.join([proposed, *_extent(_scope(document))])}. {trend(document)}{given}"
+
+
+def proposed_level(document: View) -> str:
+    """'SEV2', or 'High' in a document without a response; empty where nothing calls for a severity."""
+    if response := document["response"]:
+        return str(response["severity"]["proposed"])
+    worst = str(document["severity"]["proposed"])
+    return worst.capitalize() if worst != "info" else ""
+
+
+def level(document: View) -> str:
+    """What counts: the level a person gave, else the one proposed; empty where there is neither."""
+    response = document["response"]
+    return str(response["severity"]["level"] if response else document["severity"]["given"]) or proposed_level(document)
+
+
+def rank(document: View) -> str:
+    """The level's word among critical, high, medium, low; 'info' where there is none."""
+    if response := document["response"]:
+        return response["severity"]["equivalents"]["words"] or "info"
+    return str(document["severity"]["proposed"])
 
 
 def _scope(document: View) -> View:

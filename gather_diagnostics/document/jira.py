@@ -39,7 +39,7 @@ _REST = "\n{anchor:gaps}\nThe rest was cut: see evidence.html in the bundle.\n"
 
 def to_jira(document: View, section: str = "") -> str:
     """The document, or one of its sections, in at most 32,767 characters; says what was cut."""
-    return _FORM.written(document, section)
+    return FORM.written(document, section)
 
 
 def _heading(section: Section) -> Iterator[str]:
@@ -108,7 +108,7 @@ def _jump(jump: Jump) -> str:
     return f"[{jira_text(jump.words)}|#{jump.anchor}]" if jump.anchor else jira_text(jump.words)
 
 
-_FORM = Form(
+FORM = Form(
     MOST,
     lambda title: f"h1. {jira_text(title)}",
     _heading,

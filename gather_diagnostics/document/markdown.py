@@ -36,7 +36,7 @@ _REST = "\n## The rest\n\nThe rest was cut: see evidence.html in the bundle.\n"
 
 def to_markdown(document: View, section: str = "") -> str:
     """The document, or one of its sections, in at most 65,536 characters; says what was cut."""
-    return _FORM.written(document, section)
+    return FORM.written(document, section)
 
 
 def _heading(section: Section) -> Iterator[str]:
@@ -112,10 +112,4 @@ def _jump(jump: Jump) -> str:
     return f"[{markdown_text(jump.words)}](#{jump.anchor})" if jump.anchor else markdown_text(jump.words)
 
 
-_FORM = Form(
-    MOST,
-    lambda title: f"# {markdown_text(title)}",
-    _heading,
-    _block,
-    "\n## The rest\n\nThe rest was cut: see evidence.html in the bundle.\n",
-)
+FORM = Form(MOST, lambda title: f"# {markdown_text(title)}", _heading, _block, _REST)

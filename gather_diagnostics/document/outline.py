@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gather_diagnostics.document import answers, appendix
+from gather_diagnostics.document import answers, appendix, nextsteps
 from gather_diagnostics.document.building import Building, says
 from gather_diagnostics.document.clock import date_clock
 from gather_diagnostics.document.firstscreen import first_screen
@@ -39,12 +39,14 @@ SECTIONS: Mapping[str, tuple[str, tuple[str, ...], Callable[[Building], Iterator
         ("service", "asked", "demo", "interrupted", "description", "severity", "priority_actions"),
         summary,
     ),
+    "act": ("What to do", ("response",), nextsteps.act),
     "when": ("When did it begin?", ("onset",), answers.when),
     "what": ("What is broken?", ("error_rate", "latency", "series", "log_patterns"), answers.what),
     "where": ("Where is it?", ("error_rate", "latency"), answers.where),
     "why": ("Why: which change?", ("changes", "none_probability", "stands_out", "verdict"), answers.why),
+    "whys": ("Why, as far as evidence goes", ("response",), nextsteps.whys),
     "others": ("Also found", ("findings",), appendix.other),
-    "runbooks": ("Runbooks of the service", ("runbooks",), appendix.runbooks),
+    "runbooks": ("Runbooks", ("response", "runbooks"), nextsteps.runbooks),
     "timeline": ("Timeline", ("timeline", "timeline_omitted"), appendix.timeline),
     "evidence": ("Evidence", ("quotes",), appendix.evidence),
     "coverage": ("What was asked of whom", ("coverage",), appendix.coverage),

@@ -257,8 +257,10 @@ class Action(_Shape):
     """What to do; the first of the list first."""
 
     id: str
-    kind: Literal["change", "place", "runbook", "mend"]
+    kind: Literal["mitigate", "runbook", "change", "place", "mend"]
     action: str
+    command: str = ""
+    """Ready to paste, and never run by this program; empty where there is none."""
     why: list[str]
     findings: list[str]
     """Ids of the findings that it rests on."""
@@ -315,6 +317,127 @@ class Claim(_Shape):
     """Empty where nothing but running the analyzers again can tell."""
 
 
+class Judged(_Shape):
+    """How severe it is, in the words of one scheme."""
+
+    scheme: Literal["sev", "p0", "p1", "words"]
+    level: str
+    """What counts: given, else proposed; empty where nothing calls for a severity."""
+    given: str
+    proposed: str
+    reasons: list[str]
+    equivalents: dict[str, str]
+    """The level in each scheme."""
+
+
+class Next(_Shape):
+    after_minutes: Count
+    notify: list[str]
+
+
+class Escalation(_Shape):
+    """What the severity asks for, by the escalation matrix."""
+
+    respond_minutes: Count
+    update_minutes: Count
+    """Between two updates for stakeholders."""
+    notify: list[str]
+    """Roles, at once."""
+    owner: str
+    then: list[Next]
+
+
+class Held(_Shape):
+    """A condition of a runbook that holds."""
+
+    condition: str
+    findings: list[str]
+    headline: str
+
+
+class StepOf(_Shape):
+    """A step of a runbook, its names filled in; `<name>` stands where the evidence does not tell one."""
+
+    id: str
+    kind: Literal["check", "decide", "act", "verify"]
+    title: str
+    prose: str
+    """Markdown."""
+    text: str
+    """The query, decision or command in one string."""
+    risk: str
+    undo: str
+
+
+class Matched(_Shape):
+    """A runbook whose conditions hold."""
+
+    id: str
+    title: str
+    kind: Literal["cause", "symptom"]
+    score: Share
+    named: bool
+    """The service catalogue or a known error names it."""
+    because: list[Held]
+    owner: str
+    last_reviewed: str
+    escalation: str
+    """Role to call where it does not help."""
+    intro: str
+    """Markdown."""
+    steps: list[StepOf]
+    """Of the first runbook; the others' are in their files."""
+
+
+class Mitigation(_Shape):
+    """A way to end the harm, proposed and never executed."""
+
+    kind: Literal["roll_back", "scale", "fail_over", "disable", "redirect"]
+    what: str
+    command: str
+    """Ready to paste; empty where the platform is not known."""
+    why: list[str]
+    helps: bool
+    """False: it will not help, and `why` says why not."""
+    risk: str
+    undo: str
+    findings: list[str]
+    supports: list[Support]
+
+
+class Why(_Shape):
+    question: str
+    answer: str
+    findings: list[str]
+    supports: list[Support]
+
+
+class Category(_Shape):
+    name: Literal["code bug", "configuration", "infrastructure", "data", "deployment", "unknown"]
+    why: str
+
+
+class Whys(_Shape):
+    """The five whys, as far as evidence carries them."""
+
+    links: list[Why]
+    open: list[str]
+    """Questions that the evidence does not answer."""
+    category: Category
+
+
+class ResponseOf(_Shape):
+    """What now: made from the findings, the runbooks and the escalation matrix of whoever wrote the document."""
+
+    severity: Judged
+    escalation: Escalation
+    runbooks: list[Matched]
+    """The best first."""
+    mitigations: list[Mitigation]
+    """In the order to try them."""
+    whys: Whys
+
+
 class Document(_Shape):
     """The evidence document of gather_diagnostics."""
 
@@ -365,4 +488,6 @@ class Document(_Shape):
     """Kind of secret to place to how many were replaced."""
     priority_actions: list[Action]
     """What to do, the first first; empty where nothing is wrong and nothing missing."""
+    response: ResponseOf | None = None
+    """Null in documents of programs that know no runbooks."""
     claims: Annotated[list[Claim], Field(max_length=_MOST)]

@@ -39,7 +39,7 @@ BLOCKS = 50
 CHARACTERS = 3000
 """Of a text object, as it is sent."""
 HEADER = 150
-TOLD = ("summary", "what", "why", "gaps")
+TOLD = ("summary", "act", "what", "why", "gaps")
 """Sections of a message; another one is shown where it is asked for by name."""
 FEW = Limits(quotes=0, timeline=20, others=6, targets=2, candidates=3, gaps=5, text=200)
 _MORE = "_The rest is in evidence.html of the bundle._"

@@ -58,8 +58,9 @@ def encodable(text: str, encoding: str) -> str:
 def _rows(document: View, console: Console) -> list[Any]:
     """The lines as rich Texts, each fitting the width; all are cut shorter before there are too many for a screen."""
     rows: list[Any] = []
-    for most in (ROWS, 2, 1):
-        rows = [row for line in _lines(document) for row in _wrapped(line, most, console)]
+    for most, of_bold in ((ROWS, ROWS), (2, 2), (1, 2), (1, 1)):
+        lines = ((line, of_bold if line[2].startswith("bold") else most) for line in _lines(document))
+        rows = [row for line, allowed in lines for row in _wrapped(line, allowed, console)]
         if len(rows) < ROWS:
             break
     return rows
@@ -92,11 +93,22 @@ def _lines(document: View) -> Iterator[Line]:
     if document["log_patterns"]:
         yield "Errors", brief.error_words(document["log_patterns"][0]), "", 2
     yield "Since", brief.since(document), "", 2
-    yield "How bad", impact.how_bad(document), STYLES.get(document["severity"]["proposed"], ""), 2
+    yield "How bad", impact.how_bad(document), STYLES.get(impact.rank(document), ""), 2
     for number, finding in enumerate(brief.look_first(document)):
         yield "" if number else "Look at", finding["headline"], "", 2
+    yield from _first(document)
     yield from _suspect(document)
     yield from _not_seen(document)
+
+
+def _first(document: View) -> Iterator[Line]:
+    """The first mitigation with its command, and the runbook."""
+    for action in [a for a in document["priority_actions"] if a["kind"] == "mitigate"][:1]:
+        yield "Do first", action["action"], "bold", 2
+        if action["command"]:
+            yield "", action["command"].splitlines()[0], "bold", 2
+    for action in [a for a in document["priority_actions"] if a["kind"] == "runbook"][:1]:
+        yield "Runbook", action["action"], "", 1
 
 
 def _sources(document: View) -> str:

@@ -29,6 +29,19 @@ View = Mapping[str, Any]
 
 def view(evidence: Evidence) -> dict[str, Any]:
     """The document of `evidence`. Pure: equal evidence gives an equal dict, and `json.dumps` takes it."""
+    return completed(evidence, answered(evidence))
+
+
+def completed(evidence: Evidence, document: View) -> dict[str, Any]:
+    """The document, from what `answered` gave for this evidence, or for the same without its response."""
+    document = {**document, "response": evidence.response}
+    document["priority_actions"] = priority_actions(document)
+    document["claims"] = claims(evidence, document)
+    return document
+
+
+def answered(evidence: Evidence) -> dict[str, Any]:
+    """What a response is made from: the document without the response, what to do first, and claims."""
     request = evidence.request
     findings = [shown(f) for f in evidence.findings]
     patterns = identified("pattern", error_patterns(evidence), "template")
@@ -36,7 +49,7 @@ def view(evidence: Evidence) -> dict[str, Any]:
     changes = _changes(findings)
     history = _history(evidence)
     entries, omitted = tell(evidence, onset, changes["changes"], patterns)
-    document = {
+    return {
         "schema": SCHEMA,
         "tool": _tool(),
         "demo": evidence.demo,
@@ -59,9 +72,6 @@ def view(evidence: Evidence) -> dict[str, Any]:
         "tables": {name: len(frame) for name, frame in sorted(evidence.tables.items())},
         "redactions": {kind: dict(places) for kind, places in sorted(evidence.redactions.items())},
     }
-    document["priority_actions"] = priority_actions(document)
-    document["claims"] = claims(evidence, document)
-    return document
 
 
 def to_json(document: View) -> str:

@@ -39,6 +39,7 @@ def redacted(evidence: Evidence, redactor: Redactor) -> Evidence:
     return replace(
         evidence, request=request, coverage=coverage, findings=findings, raws=raws, redactions=report,
         gaps=(*gaps, *_left_out(report)), demo=redactor.composed(evidence.demo, "request"),
+        response=composed(evidence.response, redactor, "response"),
     )  # fmt: skip
 
 
@@ -114,17 +115,18 @@ def _gap(gap: Gap, redactor: Redactor) -> Gap:
 
 def _finding(finding: Finding, redactor: Redactor) -> Finding:
     headline = redactor.composed(finding.headline, "findings")
-    return replace(finding, headline=headline, details=_walked(finding.details, redactor))
+    return replace(finding, headline=headline, details=composed(finding.details, redactor))
 
 
-def _walked(value: Any, redactor: Redactor) -> Any:
+def composed(value: Any, redactor: Redactor, place: str = "findings") -> Any:
+    """JSON that was put together here, with every text and key of it redacted."""
     match value:
         case None | bool() | int() | float() | datetime():
             return value
         case str():
-            return redactor.composed(value, "findings")
+            return redactor.composed(value, place)
         case Mapping():
-            return {redactor.composed(str(k), "findings"): _walked(v, redactor) for k, v in value.items()}
+            return {redactor.composed(str(k), place): composed(v, redactor, place) for k, v in value.items()}
         case list() | tuple():
-            return [_walked(item, redactor) for item in value]
+            return [composed(item, redactor, place) for item in value]
     return value

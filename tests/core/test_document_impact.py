@@ -42,24 +42,24 @@ def with_findings(*findings: Finding, evidence: Evidence | None = None) -> dict[
 @pytest.mark.parametrize(
     ("details", "words"),
     [
-        ({}, "High is proposed; only version v2.14.1; 7.1% of requests failed. It is getting worse."),
+        ({}, "SEV2 is proposed; only version v2.14.1; 7.1% of requests failed. It is getting worse."),
         (
             {"carried_by": {"dimension": "instance", "values": ["a", "b"]}, "spread": "several", "trend": "steady"},
-            "High is proposed; only 2 instances; 7.1% of requests failed. It is steady.",
+            "SEV2 is proposed; only 2 instances; 7.1% of requests failed. It is steady.",
         ),
         (
             {"carried_by": None, "spread": "widespread", "trend": "recovering"},
-            "High is proposed; widespread; 7.1% of requests failed. It is recovering.",
+            "SEV2 is proposed; widespread; 7.1% of requests failed. It is recovering.",
         ),
         (
             {"carried_by": None, "spread": "several", "recovered_since": "2026-03-14T03:05:00+00:00"},
-            "High is proposed; in several places; 7.1% of requests failed. It has recovered since 03:05:00 UTC.",
+            "SEV2 is proposed; in several places; 7.1% of requests failed. It has recovered since 03:05:00 UTC.",
         ),
         (
             {"carried_by": None, "spread": None, "share_of_requests_failing": None, "trend": "unknown"},
-            "High is proposed. Failing requests: getting worse over the last 15 minutes.",
+            "SEV2 is proposed. Failing requests: getting worse over the last 15 minutes.",
         ),
-        ({"since": None}, "High is proposed. Failing requests: getting worse over the last 15 minutes."),
+        ({"since": None}, "SEV2 is proposed. Failing requests: getting worse over the last 15 minutes."),
     ],
     ids=["isolated", "several values", "widespread", "over", "nothing known of it", "nothing found"],
 )
@@ -69,7 +69,7 @@ def test_how_bad_is_one_line(details: dict[str, Any], words: str) -> None:
 
 def test_without_an_answer_the_trend_is_that_of_the_error_rate() -> None:
     words = impact.how_bad(view(sample.incident()))
-    assert words.startswith("High is proposed. Failing requests: getting worse over the last 15 minutes.")
+    assert words.startswith("SEV2 is proposed. Failing requests: getting worse over the last 15 minutes.")
 
 
 def test_healthy_and_blind_are_told_apart() -> None:

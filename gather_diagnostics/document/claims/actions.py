@@ -1,5 +1,5 @@
-"""What to do first, and nothing that the evidence does not say: a change or a place to look at, a runbook that the
-service catalogue names, a gap to mend."""
+"""What to do first, and nothing that the evidence does not say: a mitigation, the runbook that fits, a change or a
+place to look at, a gap to mend."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ Action = dict[str, Any]
 
 MOST_REASONS = 3
 MOST_MENDS = 5
+MOST_MITIGATIONS = 2
 
 
 def priority_actions(document: View) -> list[Action]:
-    """In the order to take them; empty where nothing is wrong and nothing is missing."""
-    told = [*_suspect(document), *_places(document), *_runbooks(document), *_contenders(document), *_mends(document)]
-    return unique(told)
+    """In the order to take them: mitigate, investigate, mend what was not seen. Empty where nothing is wrong and
+    nothing is missing."""
+    told = (_mitigations, _matched, _suspect, _places, _named, _contenders, _mends)
+    return unique([action for actions in told for action in actions(document)])
 
 
 def _action(
@@ -28,6 +30,7 @@ def _action(
     action: str,
     why: Sequence[str],
     *,
+    command: str = "",
     findings: Sequence[str] = (),
     supports: Sequence[View] = (),
     gap: str | None = None,
@@ -36,11 +39,31 @@ def _action(
         "id": f"action:{kind}:{digest(about)}",
         "kind": kind,
         "action": action,
+        "command": command,
         "why": list(why),
         "findings": list(findings),
         "supports": [dict(s) for s in supports],
         "gap": gap,
     }
+
+
+def _mitigations(document: View) -> Iterator[Action]:
+    """Those that are likely to help."""
+    response = document["response"] or {"mitigations": ()}
+    for way in [m for m in response["mitigations"] if m["helps"]][:MOST_MITIGATIONS]:
+        why = way["why"][:MOST_REASONS]
+        yield _action(
+            "mitigate", f"{way['kind']} {way['what']}", way["what"], why,
+            command=way["command"], findings=way["findings"], supports=way["supports"],
+        )  # fmt: skip
+
+
+def _matched(document: View) -> Iterator[Action]:
+    """The runbook that fits best."""
+    for book in (document["response"] or {"runbooks": ()})["runbooks"][:1]:
+        why = [held["headline"] for held in book["because"] if held["headline"]][:MOST_REASONS]
+        rests = list(dict.fromkeys(id_ for held in book["because"] for id_ in held["findings"]))
+        yield _action("runbook", book["id"], f"Follow the runbook {book['id']}: {book['title']}.", why, findings=rests)
 
 
 def _suspect(document: View) -> Iterator[Action]:
@@ -68,11 +91,12 @@ def _places(document: View) -> Iterator[Action]:
         yield _action("place", finding["id"], words, why, findings=[finding["id"]], supports=finding["supports"])
 
 
-def _runbooks(document: View) -> Iterator[Action]:
-    """Those of the service catalogue, where something is wrong."""
+def _named(document: View) -> Iterator[Action]:
+    """Runbooks of the service catalogue, where something is wrong, as far as they are not among those that fit."""
+    fits = {book["id"] for book in (document["response"] or {"runbooks": ()})["runbooks"]}
     onset = document["onset"]
     rests = [f["id"] for f in brief.broken(document)] or ([onset["finding"]] if onset and onset["time"] else [])
-    for book in document["runbooks"] if rests else ():
+    for book in [name for name in document["runbooks"] if name not in fits] if rests else ():
         why = [f"The service catalogue names it for {document['service']}."]
         yield _action("runbook", book, f"Open the runbook {book}.", why, findings=rests)
 

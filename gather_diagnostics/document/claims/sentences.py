@@ -9,7 +9,7 @@ from gather_diagnostics.document import brief, impact
 from gather_diagnostics.document.claims.ids import digest, unique
 from gather_diagnostics.document.claims.statements import Check, check, errors_of, of_finding, one_of
 from gather_diagnostics.model import Evidence
-from gather_diagnostics.tables import TABLES
+from gather_diagnostics.tables import JOURNAL, TABLES
 
 View = Mapping[str, Any]
 Claim = dict[str, Any]
@@ -182,6 +182,8 @@ def _tables(document: View) -> Iterator[Claim]:
     """Every table's rows, and that there are none in the others: an absence is a fact, too."""
     for table in TABLES:
         count = document["tables"].get(table, 0)
+        if table == JOURNAL and not count:
+            continue  # no source fills it
         sentence = f"{count:,} rows of {table} came in." if count else f"No row of {table} came in."
         checks = [check("rows", "rows", table, count, sentence=sentence)]
         yield _claim(f"claim:table:{table}", "table", sentence, None, findings=(), checks=checks)

@@ -22,7 +22,7 @@ _ESCAPED = re.compile(r"\\([^\w\s])", re.ASCII)
 
 
 def renamed(evidence: Evidence, stand_ins: StandIns) -> tuple[Evidence, Renamer]:
-    """The evidence under stand-ins, without findings: they are to be made anew, of the rows that are left.
+    """The evidence under stand-ins, without findings and response: they are to be made anew, of the rows that are left.
 
     The renamer tells afterwards whether a text still shows a name.
     """
@@ -35,6 +35,7 @@ def renamed(evidence: Evidence, stand_ins: StandIns) -> tuple[Evidence, Renamer]
         coverage=tuple(_coverage(c, renamer) for c in evidence.coverage),
         gaps=tuple(_gap(g, renamer) for g in evidence.gaps),
         findings=(),
+        response=None,
         raws={renamer.text(path): renamer.json(text) for path, text in evidence.raws.items()},
     )
     return shared, renamer
