@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gather_diagnostics import windows
 
@@ -93,6 +93,15 @@ class Series(BaseModel):
     """The same a day and a week before."""
 
 
+class Runbooks(Form):
+    """Which of the shipped runbooks match."""
+
+    first: str = "any"
+    """Id of the best one; 'none': none at all matches; 'any': not looked at."""
+    never: Annotated[tuple[str, ...], Field(alias="not")] = ()
+    """Ids of those that do not match, though it looks as if."""
+
+
 class Expect(Form):
     onset: Literal["none", "any"] | Offset = "any"
     """None, or a time; 'any': not looked at."""
@@ -104,6 +113,7 @@ class Expect(Form):
     """No such finding fulfils all of the conditions."""
     document: Conditions = ()
     """About evidence.json as a whole."""
+    runbooks: Runbooks = Runbooks()
     exit: int = 0
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import json
-import operator
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import yaml
-from scenarioform import Expect, Scenario, Wanted
+from scenarioform import Expect, Runbooks, Scenario, Wanted
 from scenarioworld import build
 
 from gather_diagnostics import config, pipeline, runner
 from gather_diagnostics.cli.asking import build_request
+from gather_diagnostics.response.runbooks import library
+from gather_diagnostics.response.runbooks.comparing import value_at
+from gather_diagnostics.response.runbooks.conditions import clauses, holds
+from gather_diagnostics.response.runbooks.matching import match
+from gather_diagnostics.response.runbooks.model import Runbook
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ def complaints(expect: Expect, played: Played) -> Iterator[str]:
     yield from _missing(expect.findings, document["findings"])
     yield from _unwanted(expect.absent, document["findings"])
     for condition in expect.document:
-        if not holds(condition, document):
+        if not _fulfilled(condition, document):
             yield f"evidence.json: not {condition}: {_value(condition, document)!r}"
+    yield from _runbooks(expect.runbooks, document)
     if expect.exit != played.exit_code:
         yield f"exit code {played.exit_code}, not {expect.exit}: {document['gaps']}"
 
@@ -100,49 +104,38 @@ def _missing(wanted: Wanted, findings: list[Mapping[str, Any]]) -> Iterator[str]
         if not named:
             there = sorted(f["id"] for f in findings if f["question"] == id_.partition(":")[0])
             yield f"no finding {id_}; there are {there}"
-        elif not any(all(holds(c, f) for c in conditions) for f in named):
-            failed = [f"{c} ({_value(c, named[0])!r})" for c in conditions if not holds(c, named[0])]
+        elif not any(all(_fulfilled(c, f) for c in conditions) for f in named):
+            failed = [f"{c} ({_value(c, named[0])!r})" for c in conditions if not _fulfilled(c, named[0])]
             yield f"finding {id_}: not {' and '.join(failed)}: {named[0]['headline']}"
 
 
 def _unwanted(wanted: Wanted, findings: list[Mapping[str, Any]]) -> Iterator[str]:
     for id_, conditions in wanted.items():
         for finding in findings:
-            if fnmatchcase(finding["id"], id_) and all(holds(c, finding) for c in conditions):
+            if fnmatchcase(finding["id"], id_) and all(_fulfilled(c, finding) for c in conditions):
                 yield f"finding {finding['id']} should not be: {finding['headline']}"
 
 
-_CONDITION = re.compile(r"([\w.]+) (==|!=|>=|<=|>|<|has|lacks) (.+)")
-_SIGNS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "has": lambda value, part: str(part) in str(value),
-    "lacks": lambda value, part: str(part) not in str(value),
-}
+@functools.cache
+def shipped() -> Mapping[str, Runbook]:
+    """The runbooks that everybody gets, by id."""
+    return library.load()
 
 
-def holds(condition: str, about: Mapping[str, Any]) -> bool:
-    """'details.state == new' of a finding; the right side is a YAML scalar. Raises ValueError for what is no condition.
-
-    A path that leads nowhere is null; null is neither more nor less than anything.
-    """
-    match = _CONDITION.fullmatch(condition)
-    if match is None:
-        raise ValueError(f"{condition!r} is no condition: write it like 'details.state == new'")
-    value = _value(condition, about)
-    if value is None and match[2] in (">", "<", ">=", "<="):
-        return False
-    return _SIGNS[match[2]](value, yaml.safe_load(match[3]))
+def _runbooks(expect: Runbooks, document: Mapping[str, Any]) -> Iterator[str]:
+    found = match(document, shipped())
+    ids = [m.runbook.id for m in found]
+    told = "; ".join(f"{m.runbook.id} {m.score} ({' | '.join(b.condition for b in m.because)})" for m in found)
+    if expect.first not in ("any", *(ids[:1] or ["none"])):
+        yield f"the first runbook is not {expect.first}: {told or 'none matches'}"
+    for id_ in expect.never:
+        if id_ in ids:
+            yield f"the runbook {id_} should not match: {told}"
 
 
-def _value(condition: str, about: Any) -> Any:
-    for name in condition.split(" ")[0].split("."):
-        if isinstance(about, list):
-            about = about[int(name)] if int(name) < len(about) else None
-        else:
-            about = about.get(name) if isinstance(about, Mapping) else None
-    return about
+def _fulfilled(condition: str, about: Mapping[str, Any]) -> bool:
+    return holds(clauses(condition), about)
+
+
+def _value(condition: str, about: Mapping[str, Any]) -> Any:
+    return value_at(about, clauses(condition)[0].path)
