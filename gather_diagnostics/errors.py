@@ -6,6 +6,7 @@
     ├── PluginError             1   two plug-ins of one name, or one that breaks its contract
     ├── BundleError             1   a bundle that can't be read or written
     ├── NoSourceError           3   not one source could be read; there is nothing to write
+    ├── SendError               3   a ticket, chat or store did not take a bundle
     └── VerificationError       4   a bundle whose files are not what its manifest says, or that was not written since
                                     a secret, or in one to share a name, showed in it
 
@@ -44,6 +45,12 @@ class BundleError(GatherError):
 
 class NoSourceError(GatherError):
     """No source delivered anything."""
+
+    exit_code = 3
+
+
+class SendError(GatherError):
+    """A target did not take a bundle: what was refused, and the cure. Other targets still get theirs."""
 
     exit_code = 3
 

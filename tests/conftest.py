@@ -16,8 +16,11 @@ from gather_diagnostics import Request, Window
 NOW = datetime(2026, 3, 14, 3, 20, tzinfo=UTC)
 
 
-ELSEWHERE = ("AWS_", "GITHUB_", "GH_", "GITLAB_", "CI_", "KUBE", "PROMETHEUS_", "ALERTMANAGER_")
-"""Beginnings of the environment variables by which collectors find sources."""
+ELSEWHERE = (
+    "AWS_", "GITHUB_", "GH_", "GITLAB_", "CI_", "KUBE", "PROMETHEUS_", "ALERTMANAGER_", "LOKI_", "JIRA_", "SLACK_",
+    "PAGERDUTY_", "SERVICENOW_", "ROUNDUP_", "GATHER_DIAGNOSTICS_",
+)  # fmt: skip
+"""Beginnings of the environment variables by which sources and tickets are found."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
