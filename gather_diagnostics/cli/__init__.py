@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from gather_diagnostics.cli.analyze import analyze
+from gather_diagnostics.cli.attach import attach
 from gather_diagnostics.cli.demo import demo
 from gather_diagnostics.cli.diff import diff
 from gather_diagnostics.cli.doctor import doctor
@@ -20,14 +21,20 @@ from gather_diagnostics.cli.gather import gather
 from gather_diagnostics.cli.open import open_
 from gather_diagnostics.cli.policy import policy
 from gather_diagnostics.cli.query import query
+from gather_diagnostics.cli.run import run
+from gather_diagnostics.cli.runbook import runbook
 from gather_diagnostics.cli.share import share
 from gather_diagnostics.cli.show import show
 from gather_diagnostics.cli.sources import sources
+from gather_diagnostics.cli.update import update
 from gather_diagnostics.cli.verify import verify
 from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError, InputError
 
-for command in (analyze, demo, diff, doctor, open_, policy, query, share, show, sources, verify):
+for command in (
+    analyze, attach, demo, diff, doctor, open_, policy, query, runbook, share, show, sources, update, verify,
+):  # fmt: skip
     gather.add_command(command)
+runbook.add_command(run)
 
 
 def main(arguments: list[str] | None = None) -> None:
