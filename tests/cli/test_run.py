@@ -100,7 +100,7 @@ def test_alone_it_answers_what_it_can_and_leaves_the_rest(run, written: Written,
         in ran.out
     )
     assert ran.out.endswith(
-        "ours was walked; 4 of 5 steps could not be asked or were left to a person.\n"
+        "ours was walked; 4 of 5 steps are left to a person.\n"
         f"The journal is in {written.folder}.\n"
     )
     for bundle in (written.folder, written.archive):

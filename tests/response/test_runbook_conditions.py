@@ -121,6 +121,16 @@ def test_a_question_that_was_not_put_is_not_known(text: str, known: bool) -> Non
     assert parse(text).known(DOCUMENT) is known
 
 
+def test_what_was_not_measured_is_not_known() -> None:
+    """Silence is no health: nothing came in of the platform, so its replicas are neither well nor ill."""
+    condition = parse("workload_health: details.troubles == [] and details.replicas > 0")
+    finding = {"id": "workload_health", "question": "workload_health", "details": {"troubles": [], "replicas": None}}
+    silent = {**DOCUMENT, "findings": [finding]}
+    assert (condition.matches(silent), condition.known(silent)) == ((), False)
+    ill = {**DOCUMENT, "findings": [{**finding, "details": {"troubles": ["OOMKilled"], "replicas": 2}}]}
+    assert (condition.matches(ill), condition.known(ill)) == ((), True)
+
+
 def test_changes_and_onset_are_not_known_where_nobody_looked() -> None:
     nobody = DOCUMENT | {"verdict": "", "onset": None}
     assert not any(parse(text).known(nobody) for text in ("suspect", "change", "onset"))

@@ -111,7 +111,7 @@ def test_a_file_system_without_hard_links(written: Written, share: Path, monkeyp
 
 
 def test_a_folder_that_is_not_there(written: Written, tmp_path: Path) -> None:
-    with pytest.raises(SendError, match="No such file or directory"):
+    with pytest.raises(SendError, match="there is no folder"):
         attach(written.folder, (tmp_path / "nowhere").as_uri(), {})
 
 

@@ -386,7 +386,7 @@ def test_nothing_acts_on_the_terminal(text: str) -> None:
         (
             [f"check a\n{HOLDS}", "act b\n"],
             2,
-            "x was walked; 1 of 2 steps could not be asked or were left to a person.",
+            "x was walked; 1 of 2 steps is left to a person.",
         ),
         ([f"verify a\n{FAILS}"], 4, "x was walked, and it did not help: call the service owner."),
         ([f"check a\n{HOLDS}"], 130, "Interrupted after 1 step of x."),

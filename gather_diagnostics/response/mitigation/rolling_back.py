@@ -87,8 +87,10 @@ def _infrastructure(change: Change) -> Way:
 
 def _told(s: Situation, change: Change, each: Way, against: Sequence[str], reasons: int) -> Proposal:
     its = s.candidate(change)
-    why = [f"{brief.percent(its['probability'])} probable: {brief.candidate_name(its)}"] if its else []
-    why += brief.reasons(its, "for", reasons) if its and not against else []
+    why: list[str] = []
+    if its and not against:
+        why = [f"{brief.percent(its['probability'])} probable: {brief.candidate_name(its)}"]
+        why += brief.reasons(its, "for", reasons)
     dimension, value = s.carried
     if dimension == "version":
         why.append(f"The trouble is isolated to version {value}.")

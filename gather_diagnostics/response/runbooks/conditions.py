@@ -20,6 +20,7 @@ LONGEST = 500
 """Characters of a condition."""
 LIKELY = 0.05
 """Probability from which a candidate is a `change` worth a condition."""
+ORDERED = (">", ">=", "<", "<=")
 NOT_FINDINGS = ("suspect", "change", "onset", "pattern", "gap", "document")
 """Subjects that are no findings."""
 
@@ -47,6 +48,10 @@ class Clause:
     def holds(self, item: Item) -> bool:
         return compare(value_at(item, self.path), self.sign, self.value)
 
+    def open(self, item: Item) -> bool:
+        """Is there nothing to compare? What was not measured is neither more nor less than anything."""
+        return self.sign in ORDERED and value_at(item, self.path) is None
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -62,7 +67,11 @@ class Condition:
         return tuple(item for item in items(self.subject, document) if holds(self.clauses, item))
 
     def known(self, document: Item) -> bool:
-        """Was the question put? A condition on an answer that nobody gave is neither fulfilled nor refuted."""
+        """Was the question put, and answered? A condition on what nobody measured is neither fulfilled nor refuted."""
+        open_ = any(clause.open(item) for item in items(self.subject, document) for clause in self.clauses)
+        return self._put(document) and (not open_ or bool(self.matches(document)))
+
+    def _put(self, document: Item) -> bool:
         if self.subject in ("suspect", "change"):
             return bool(document["verdict"])
         if self.subject == "onset":

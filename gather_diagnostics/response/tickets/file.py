@@ -46,6 +46,8 @@ class File:
     def send(self, package: Package, done: Progress) -> Receipt:
         target = self.folder / package.kept
         what = f"{package.kept} ({size(package.size)})"
+        if not self.folder.is_dir():
+            raise SendError(f"there is no folder {self.folder}: make it first, or mount what it should be on")
         if (self.folder / SUMS).exists():
             raise SendError(f"{self.folder} is a bundle itself, which would no longer verify: give another folder")
         try:

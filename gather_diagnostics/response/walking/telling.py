@@ -58,8 +58,10 @@ def verdict(runbook: Runbook, taken: Sequence[Taken], code: int) -> str:
     if code == VerificationError.exit_code:
         whom = f": call the {runbook.escalation}" if runbook.escalation else ""
         return f"{runbook.id} was walked, and it did not help{whom}."
+    if left := sum(t.reply.outcome in ("unknown", "skipped") for t in taken):
+        return f"{runbook.id} was walked; {left} of {len(taken)} steps {'is' if left == 1 else 'are'} left to a person."
     if missed := sum(bool(t.reply.missed) for t in taken):
-        return f"{runbook.id} was walked; {missed} of {len(taken)} steps could not be asked or were left to a person."
+        return f"{runbook.id} was walked; of {missed} of {len(taken)} steps not every source could be asked."
     return f"{runbook.id} was walked, and nothing was left open."
 
 
