@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gather_diagnostics.cli.options import debug_option
+from gather_diagnostics.cli.options import debug_option, load_config
 
 if TYPE_CHECKING:
     from gather_diagnostics.document.claims.comparing import Compared
+    from gather_diagnostics.model import Evidence
 
 
 @click.command(short_help="Check every hash of a bundle.")
@@ -55,19 +56,32 @@ def _listed(heading: str, problems: Sequence[str]) -> list[str]:
 
 
 def _compared(bundle: Path) -> Compared:
-    from gather_diagnostics import runner
+    from gather_diagnostics import pipeline, runner
     from gather_diagnostics.bundle.verifying import contradictions
     from gather_diagnostics.document.claims.comparing import Compared
     from gather_diagnostics.errors import BundleError
+    from gather_diagnostics.response import responder
+
+    settings = load_config(None).settings
+    redactor, respond = settings.redaction.redactor(), responder(settings.response)
+
+    def again(evidence: Evidence) -> Evidence:
+        return pipeline.responded(runner.analyze(evidence), redactor, respond)
 
     try:
-        return contradictions(bundle, runner.analyze)
+        return contradictions(bundle, again)
     except BundleError as error:
         return Compared((str(error),))
 
 
 def _borne_out(compared: Compared) -> str:
+    from gather_diagnostics.document.escaping import cut
+
     figures = f"{compared.claims:,} claims stand, {compared.figures:,} figures of theirs recomputed from the tables"
     if compared.unmade:
         return f"{figures}; findings and documents were not made anew: {compared.unmade}"
-    return f"{figures}; findings and documents come out the same when they are made anew"
+    same = f"{figures}; findings and documents come out the same when they are made anew"
+    if not compared.unknown:
+        return same
+    names = ", ".join(cut(ascii(name), 80) for name in compared.unknown)
+    return f"{same}; but the commands of {names} were not compared: no such runbook fits here"

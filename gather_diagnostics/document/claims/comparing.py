@@ -38,6 +38,8 @@ class Compared:
     """Recomputed from the tables."""
     unmade: str = ""
     """Why findings and documents were not made anew; empty where they were."""
+    unknown: tuple[str, ...] = ()
+    """Ids of runbooks in the response that do not fit here, or are not known: nobody can vouch for their commands."""
 
 
 class ShapeError(ValueError):
@@ -63,7 +65,7 @@ def parse(text: bytes) -> dict[str, Any]:
 
 
 def compare(files: Mapping[str, bytes], evidence: Evidence, analyze: Analyze) -> Compared:
-    """All that contradicts. `files` are the bundle's documents by name, `analyze` runs the analyzers anew.
+    """All that contradicts. `files` are the bundle's documents by name, `analyze` makes findings and response anew.
 
     A document of this version is made anew, and must come out the same; of another version, every claim is recomputed
     and the texts must have the sentences as evidence.json has them.
@@ -80,13 +82,17 @@ def compare(files: Mapping[str, bytes], evidence: Evidence, analyze: Analyze) ->
     problems = [*_first(_claims(document, evidence)), *_first(_findings(document, evidence))]
     version = document["tool"]["version"]
     unmade = ""
+    unknown: tuple[str, ...] = ()
     if version == __version__:
-        problems += _anew(document, files, evidence, analyze)
+        again = analyze(replace(evidence, findings=(), response=None))
+        problems += [*_anew(document, files, evidence), *_first(_analyzed(evidence, again))]
+        problems += _first(_responded(evidence.response, again.response))
+        unknown = _strangers(evidence.response, again.response)
     else:
         unmade = f"it was written by version {cut(ascii(version), 40)} and this is {__version__}"
         for name in TEXTS:
             problems += _first(unlike(name, files[name].decode("utf-8", "replace"), document["claims"]))
-    return Compared(tuple(dict.fromkeys(problems)), len(document["claims"]), figures, unmade)
+    return Compared(tuple(dict.fromkeys(problems)), len(document["claims"]), figures, unmade, unknown)
 
 
 def _first(problems: Iterable[str]) -> list[str]:
@@ -134,7 +140,7 @@ def _findings(document: View, evidence: Evidence) -> Iterator[str]:
         yield from _differences(wanted, document[question], question, "its findings have")
 
 
-def _anew(document: View, files: Mapping[str, bytes], evidence: Evidence, analyze: Analyze) -> list[str]:
+def _anew(document: View, files: Mapping[str, bytes], evidence: Evidence) -> list[str]:
     from gather_diagnostics.document import render, view
     from gather_diagnostics.document.view import to_json
 
@@ -147,7 +153,30 @@ def _anew(document: View, files: Mapping[str, bytes], evidence: Evidence, analyz
     for name in TEXTS:
         if texts[name] != files[name]:
             problems.append(_line(name, texts[name], files[name]))
-    return problems + _first(_analyzed(evidence, analyze(replace(evidence, findings=()))))
+    return problems
+
+
+def _responded(then: View | None, now: View | None) -> Iterator[str]:
+    """What is proposed, and would be typed into a shell, against what follows from the evidence: mitigations, whys, and
+    the runbooks that are known here. Severity and escalation are as the writer's team has them."""
+    if then is None or now is None:
+        return
+    for part in ("mitigations", "whys"):
+        yield from _differences(now[part], then[part], f"response.{part}", "the evidence gives")
+    known = {book["id"]: book for book in now["runbooks"]}
+    for book in (book for book in then["runbooks"] if book["id"] in known):
+        place = f"response.runbooks, {cut(ascii(book['id']), 80)}"
+        # Which one is the first, whose steps are told, hangs on which others are known.
+        there = known[book["id"]] if book["steps"] else {**known[book["id"]], "steps": []}
+        if book["steps"] and not there["steps"]:
+            continue
+        yield from _differences(there, book, place, "the runbook and the evidence give")
+
+
+def _strangers(then: View | None, now: View | None) -> tuple[str, ...]:
+    known = {book["id"]: book["steps"] for book in (now or {"runbooks": ()})["runbooks"]}
+    told = (then or {"runbooks": ()})["runbooks"]
+    return tuple(book["id"] for book in told if book["id"] not in known or (book["steps"] and not known[book["id"]]))
 
 
 def _line(name: str, made: bytes, found: bytes) -> str:
