@@ -20,6 +20,7 @@ from gather_diagnostics.cli.doctor import doctor
 from gather_diagnostics.cli.gather import gather
 from gather_diagnostics.cli.open import open_
 from gather_diagnostics.cli.policy import policy
+from gather_diagnostics.cli.postmortem import postmortem
 from gather_diagnostics.cli.query import query
 from gather_diagnostics.cli.run import run
 from gather_diagnostics.cli.runbook import runbook
@@ -31,7 +32,8 @@ from gather_diagnostics.cli.verify import verify
 from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError, InputError
 
 for command in (
-    analyze, attach, demo, diff, doctor, open_, policy, query, runbook, share, show, sources, update, verify,
+    analyze, attach, demo, diff, doctor, open_, policy, postmortem, query, runbook, share, show, sources, update,
+    verify,
 ):  # fmt: skip
     gather.add_command(command)
 runbook.add_command(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +18,16 @@ from markdown_it import MarkdownIt
 from propertywork import examples
 
 from gather_diagnostics import Evidence, Finding, Gap
+from gather_diagnostics.config import Response
 from gather_diagnostics.document import answered
 from gather_diagnostics.document.markdown import MOST
 from gather_diagnostics.errors import ConfigError, InputError
+from gather_diagnostics.response import responder
 from gather_diagnostics.response.postmortem import incident, written
 from gather_diagnostics.response.postmortem.accounts import Incident
 from gather_diagnostics.response.postmortem.citing import offset
 
+RESPOND = responder(Response())
 RENDERER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 PEOPLE = ("Amara", "Okafor", "Priya", "Nair", "Jonas", "Weber", "Deploy Bot")
 SECTIONS = [
@@ -32,10 +36,15 @@ SECTIONS = [
 ]  # fmt: skip
 
 
+@functools.cache
+def plain() -> Evidence:
+    """A deploy broke the connection pool."""
+    return sample.incident()
+
+
 def of(*evidences: Evidence) -> Incident:
-    named = [(f"evidence-{number}", e) for number, e in enumerate(evidences, 1)]
-    return incident([(name, e, {**answered(e), "response": e.response or sample.incident().response})
-                     for name, e in named])  # fmt: skip
+    told = [(f"evidence-{number}", e, answered(e)) for number, e in enumerate(evidences, 1)]
+    return incident([(name, e, {**d, "response": e.response or RESPOND(e, d)}) for name, e, d in told])
 
 
 def draft(*evidences: Evidence, **options: Any) -> str:
@@ -66,13 +75,13 @@ def alerted(evidence: Evidence, *rows: tuple[float, str, str]) -> Evidence:
 
 
 def scoped(evidence: Evidence | None = None, **details: Any) -> Evidence:
-    base = evidence or sample.incident()
+    base = evidence or plain()
     given = {"since": sample.ONSET.isoformat(), "trend": "steady", "signal": "error_rate", "spread": None} | details
     return replace(base, findings=(*base.findings, Finding("scope", "scope", "Far.", 0.8, details=given)))
 
 
 def test_a_draft_has_all_sections_once_and_in_order() -> None:
-    text = draft(sample.incident())
+    text = draft(plain())
     assert re.findall("^## (.*)$", text, re.M) == SECTIONS
     assert text.startswith("# Post-mortem: checkout: some requests fail (14 March 2026)\n")
     assert re.findall("^# ", text, re.M) == ["# "]
@@ -80,7 +89,7 @@ def test_a_draft_has_all_sections_once_and_in_order() -> None:
 
 
 def test_every_figure_leads_to_a_row_of_the_bundle_that_is_quoted() -> None:
-    evidence = journalled(sample.incident(), entry(20, "act", "done"))
+    evidence = journalled(plain(), entry(20, "act", "done"))
     text = draft(evidence)
     jumps, anchors = set(re.findall(r"\]\(#(b1-[^)]+)\)", text)), set(re.findall(r'<a name="([^"]+)">', text))
     assert jumps == anchors
@@ -96,7 +105,7 @@ def test_every_figure_leads_to_a_row_of_the_bundle_that_is_quoted() -> None:
 
 def test_nobody_is_named() -> None:
     note = "Amara did it, with Priya Nair <priya@example.com>; approved by Jonas"
-    evidence = journalled(sample.incident(), entry(20, "act", "done", answer=note))
+    evidence = journalled(plain(), entry(20, "act", "done", answer=note))
     text = draft(evidence)
     assert not [name for name in PEOPLE if name in text]
     assert "priya@" not in text
@@ -106,7 +115,7 @@ def test_nobody_is_named() -> None:
 
 
 def test_words_that_are_no_names_stay() -> None:
-    evidence = journalled(sample.incident(), entry(20, "note", "done", "team-orders will deploy it by Monday"))
+    evidence = journalled(plain(), entry(20, "note", "done", "team-orders will deploy it by Monday"))
     assert "team-orders will deploy it by Monday" in draft(evidence)
 
 
@@ -134,6 +143,8 @@ OVER = "2026-03-14T03:12:04+00:00"
         (None, [(30, "recovered"), (40, "recovered")], "at most 30 minutes"),
         (None, [(20, "recovered"), (30, "not_recovered"), (40, "recovered")], "at most 40 minutes"),
         (OVER, [(30, "recovered")], "15 minutes"),
+        (None, [(30, "recovered"), (40, "unknown")], "at most 30 minutes"),
+        (None, [(30, "unknown")], "_To be filled in: the duration; the evidence does not tell when it ended._"),
         (OVER, [(30, "worse")], "_To be filled in: the duration; the evidence does not tell when it ended._"),
     ],
 )
@@ -165,7 +176,7 @@ def test_what_began_before_the_window_took_at_least_so_long() -> None:
     ],
 )
 def test_how_it_was_noticed(alerts: Any, moment: str, well: str, poorly: str) -> None:
-    text = draft(alerted(sample.incident(), *alerts))
+    text = draft(alerted(plain(), *alerts))
     line = next(line for line in text.splitlines() if line.startswith("| First alert |"))
     assert moment in line
     assert well in part(text, "What went well")
@@ -175,7 +186,7 @@ def test_how_it_was_noticed(alerts: Any, moment: str, well: str, poorly: str) ->
 
 
 def test_evidence_that_was_gathered_much_later_tells_nothing_of_the_detection() -> None:
-    base = sample.incident()
+    base = plain()
     text = draft(replace(base, request=replace(base.request, asked=sample.NOW + timedelta(days=2))))
     assert "Evidence was gathered first" not in text
     assert "No alert that fired is in the evidence. _To be filled in: how it was noticed, and when._" in text
@@ -199,9 +210,9 @@ def test_the_journal_tells_what_was_done() -> None:
     well, poorly = part(text, "What went well"), part(text, "What went poorly")
     assert "The first mitigation was done 14 minutes after it began" in well
     assert "It was over 5 minutes after “Raise the pool”" in well
-    assert "The step “Is the queue full?” of the runbook bad-deploy could not be answered" in poorly
+    assert "One step of the runbook bad-deploy could not be answered: “Is the queue full?” (" in poorly
     assert "“Did it help?” said no" in poorly
-    assert "Make “Is the queue full?” of the runbook bad-deploy answerable" in part(text, "Action items")
+    assert "Have what the runbook bad-deploy asks answered by a source" in part(text, "Action items")
     assert (
         "Of 25 minutes in all, 14 minutes passed until the first mitigation was done; 11 minutes passed until it was"
         " over." in part(text, "Lessons")
@@ -209,7 +220,7 @@ def test_the_journal_tells_what_was_done() -> None:
 
 
 def test_gaps_are_what_went_poorly_and_are_to_be_mended() -> None:
-    text = draft(sample.incident())
+    text = draft(plain())
     assert (
         "- logfiles: lines before 01:31 could not be read (/var/log/checkout/app.log has 4.1 GB; the last 200 MB were"
         " read). Mend: `--deadline 5m, or name the rotated file with --logs`" in part(text, "What went poorly")
@@ -220,7 +231,7 @@ def test_gaps_are_what_went_poorly_and_are_to_be_mended() -> None:
 
 
 def test_what_is_not_known_is_asked_for() -> None:
-    text = draft(sample.incident())
+    text = draft(plain())
     for question in (
         "how many requests failed", "how many customers were affected", "when it was over",
         "what was done, and what ended it", "the root cause as the review confirms it", "money, error budget",
@@ -231,6 +242,59 @@ def test_what_is_not_known_is_asked_for() -> None:
     assert "at least 4 met errors: acme, globex" in known
     owners = [line for line in part(text, "Action items").splitlines() if line.startswith("| ") and "---" not in line]
     assert all(line.endswith("| _to be filled in_ | _to be filled in_ |") for line in owners[1:])
+
+
+@pytest.mark.parametrize(
+    ("details", "told"),
+    [
+        ({"requests_with_errors": 31}, "at least 31: so many different requests have error lines"),
+        ({"spread": "widespread"}, "| Places | all parts alike"),
+        ({"instances": {"affected": 2, "of": 6, "names": []}}, "| Places | 2 of 6 instances"),
+        ({"endpoints": [f"/{n}" for n in range(10)]}, "endpoints: /0, /1, /2, /3, /4, /5, /6, /7 and 2 more"),
+        (
+            {"carried_by": {"dimension": "zone", "values": ["eu-1a"], "explains": 0.93}, "zones": ["eu-1a"]},
+            "zones: eu-1a; carried by zone eu-1a (93% of the rise)",
+        ),
+    ],
+)
+def test_how_far_it_reached(details: dict[str, Any], told: str) -> None:
+    base = plain()
+    uncounted = replace(base, findings=tuple(f for f in base.findings if f.id != "error_rate"))
+    assert told in part(draft(scoped(uncounted, **details)), "Impact")
+
+
+def test_error_lines_stand_in_for_requests_that_were_not_counted() -> None:
+    base = plain()
+    lines = Finding("log_errors", "error_rate", "Error lines rose from 0.4 to 9 a minute.", 0.9, "medium",
+                    details={"changed": True})  # fmt: skip
+    text = draft(replace(base, findings=(*(f for f in base.findings if f.id != "error_rate"), lines)))
+    assert "failing requests were not counted. Error lines rose from 0.4 to 9 a minute." in part(text, "Impact")
+
+
+def test_damaged_data_is_told() -> None:
+    base = plain()
+    known = {"runbook": "data-corruption", "state": "new"}
+    damaged = Finding("known_errors:x", "known_errors", "A page is damaged: 3 times.", 0.9, "critical", details=known)
+    text = draft(replace(base, findings=(*base.findings, damaged)))
+    assert "| Data | A page is damaged: 3 times. |" in part(text, "Impact")
+    assert "- A page is damaged: 3 times." in part(text, "Root cause and contributing factors")
+
+
+def test_requests_that_stayed_away_are_told() -> None:
+    base = plain()
+    onset = next(f for f in base.findings if f.id == "onset")
+    words = "request rate falls from 40.0/s to 10.0/s at 02:57:04 UTC"
+    signal = {"kind": "traffic", "time": sample.ONSET.isoformat(), "until": None, "words": words}
+    fallen = replace(onset, details={**onset.details, "signals": [signal]})
+    text = draft(replace(base, findings=(fallen, *(f for f in base.findings if f.id != "onset"))))
+    assert "| Traffic | 75% of the usual requests did not arrive (" in part(text, "Impact")
+    assert "| Traffic |" not in draft(base)
+
+
+def test_a_late_mitigation_is_told() -> None:
+    text = draft(journalled(plain(), entry(50, "act", "done")))
+    assert "- The first mitigation was done 50 minutes after it began." in part(text, "What went poorly")
+    assert "mitigation" not in part(text, "What went well")
 
 
 def test_usual_failures_are_no_impact() -> None:
@@ -247,13 +311,26 @@ def test_a_service_without_a_finding_is_given_no_causes_and_no_work() -> None:
     assert [line.split("|")[2].strip()[:9] for line in actions] == ["Configure", "_To be fi"]
 
 
+def test_what_hurts_no_request_is_still_told() -> None:
+    base = sample.healthy()
+    tried = Finding("security:logins", "security", "458 failed log-ins from 60 addresses.", 0.8, "medium")
+    text = draft(replace(base, findings=(*base.findings, tried)))
+    assert "What was in trouble: 458 failed log-ins from 60 addresses." in part(text, "Summary")
+    assert "Nothing that was seen is outside its baseline" not in text
+    assert "Kind of cause: **unknown**. Nothing that was seen points to one kind of cause." in text
+
+
 def test_silence_is_not_taken_for_health() -> None:
     text = draft(sample.blind())
-    assert "This can't be told: neither metrics nor logs of the service came in." in text
+    assert "How users are affected is not known." in part(text, "Summary")
+    assert "The share of failing requests was not seen. Latency was not seen." in part(text, "What went poorly")
+    assert "prometheus: latency, errors and traffic could not be read" in part(text, "What went poorly")
+    quiet = replace(sample.blind(), request=sample.request(description="", severity=""))
+    assert "This can't be told: neither metrics nor logs of the service came in." in draft(quiet)
 
 
 def test_without_a_suspect_nobody_and_nothing_is_accused() -> None:
-    base = sample.incident()
+    base = plain()
     alone = replace(base, findings=tuple(f for f in base.findings if f.question != "changes"))
     text = draft(alone)
     assert "First suspect" not in text
@@ -261,7 +338,7 @@ def test_without_a_suspect_nobody_and_nothing_is_accused() -> None:
 
 
 def test_severity_is_the_highest_of_all_unless_it_is_typed() -> None:
-    first, second = sample.incident(), sample.incident()
+    first, second = plain(), plain()
     second = replace(second, response={**second.response, "severity": {**second.response["severity"], "given": "SEV1"}})
     assert "| Severity given | SEV1 |" in draft(first, second)
     assert "| Severity given | P3 |" in draft(first, second, typed_severity="P3")
@@ -270,7 +347,7 @@ def test_severity_is_the_highest_of_all_unless_it_is_typed() -> None:
 
 
 def test_no_runbook_is_told_and_is_work() -> None:
-    base = sample.incident()
+    base = plain()
     text = draft(replace(base, response={**base.response, "runbooks": []}))
     assert "- No runbook fitted what was seen of checkout." in part(text, "What went poorly")
     assert "Write the runbook that was missing for checkout" in part(text, "Action items")
@@ -285,7 +362,7 @@ def later(evidence: Evidence, minutes: int, **fields: Any) -> Evidence:
 
 
 def test_bundles_are_told_in_the_order_they_were_asked_and_what_two_have_stands_once() -> None:
-    text = draft(later(sample.incident(), 8), sample.incident())
+    text = draft(later(plain(), 8), plain())
     lines = part(text, "Timeline").splitlines()
     deploys = [line for line in lines if "| deploy | checkout-v2.14.1" in line]
     assert len(deploys) == 1
@@ -297,7 +374,7 @@ def test_bundles_are_told_in_the_order_they_were_asked_and_what_two_have_stands_
 
 
 def test_other_services_have_their_own_causes() -> None:
-    text = draft(sample.incident(), later(sample.incident(), 1, service="cart"))
+    text = draft(plain(), later(plain(), 1, service="cart"))
     assert "### B1 checkout" in part(text, "Root cause and contributing factors")
     assert "### B2 cart" in part(text, "Five whys")
     assert "| Service | checkout, cart |" in text
@@ -306,15 +383,15 @@ def test_other_services_have_their_own_causes() -> None:
 
 def test_it_is_over_when_the_last_service_is() -> None:
     well = scoped(recovered_since=OVER)
-    late = scoped(later(sample.incident(), 1, service="cart"), recovered_since="2026-03-14T03:17:04+00:00")
+    late = scoped(later(plain(), 1, service="cart"), recovered_since="2026-03-14T03:17:04+00:00")
     assert "| Duration | 20 minutes |" in draft(well, late)
-    assert "| Duration | _To be filled in" in draft(well, later(sample.incident(), 1, service="cart"))
-    assert "| Duration | 15 minutes |" in draft(sample.incident(), later(well, 5)), "the later one saw it end"
-    assert "| Duration | _To be filled in" in draft(well, sample.incident()), "asked at one time, they disagree"
+    assert "| Duration | _To be filled in" in draft(well, later(plain(), 1, service="cart"))
+    assert "| Duration | 15 minutes |" in draft(plain(), later(well, 5)), "the later one saw it end"
+    assert "| Duration | _To be filled in" in draft(well, plain()), "asked at one time, they disagree"
 
 
 def test_the_onset_is_the_earliest() -> None:
-    base = sample.incident()
+    base = plain()
     onset = next(f for f in base.findings if f.id == "onset")
     moved = replace(onset, time=sample.ONSET - timedelta(minutes=4), span=None)
     cart = later(replace(base, findings=(moved, *(f for f in base.findings if f.id != "onset"))), 1, service="cart")
@@ -324,7 +401,7 @@ def test_the_onset_is_the_earliest() -> None:
 
 
 def test_another_bundles_other_suspect_is_told() -> None:
-    base = sample.incident()
+    base = plain()
     other = tuple(
         replace(f, details={**f.details, "change": sample.OTHER, "summary": "cart-v1.9.3", "probability": 0.6})
         if f.id == f"changes:{sample.DEPLOY}" else f
@@ -335,7 +412,7 @@ def test_another_bundles_other_suspect_is_told() -> None:
 
 
 def test_many_alike_are_told_as_one() -> None:
-    text = draft(alerted(sample.incident(), *((4 + i / 60, "FIRING", f"shard {i} burns") for i in range(40))))
+    text = draft(alerted(plain(), *((4 + i / 60, "FIRING", f"shard {i} burns") for i in range(40))))
     assert part(text, "Timeline").count("| alert |") == 4
     assert "and 37 more of this kind until 03:01:43 UTC" in text
 
@@ -358,14 +435,14 @@ def test_twenty_hostile_bundles_fit_as_well() -> None:
 
 
 def test_a_template_of_ones_own_goes_before_the_shipped(tmp_path: Path) -> None:
-    assert draft(sample.incident(), folder=str(tmp_path)) == draft(sample.incident()), "no such file in it"
+    assert draft(plain(), folder=str(tmp_path)) == draft(plain()), "no such file in it"
     (tmp_path / "postmortem.md.j2").write_text("{{ title }}: {{ actions | length }}\n")
-    assert draft(sample.incident(), folder=str(tmp_path), typed_title="Pools").startswith("Pools: ")
+    assert draft(plain(), folder=str(tmp_path), typed_title="Pools").startswith("Pools: ")
     (tmp_path / "postmortem.md.j2").write_text("\n{{ nothing }}\n")
     with pytest.raises(ConfigError, match=r"postmortem\.md\.j2.*'nothing' is undefined"):
-        draft(sample.incident(), folder=str(tmp_path))
+        draft(plain(), folder=str(tmp_path))
     with pytest.raises(ConfigError, match="there is no folder"):
-        draft(sample.incident(), folder=str(tmp_path / "nowhere"))
+        draft(plain(), folder=str(tmp_path / "nowhere"))
 
 
 KNOWN_TAGS = {
@@ -391,7 +468,7 @@ NASTY = st.text(
 
 def filled(text: str) -> str:
     """A draft with `text` wherever a source or a person may put one."""
-    base = sample.incident()
+    base = plain()
     findings = tuple(replace(f, headline=text) if f.question != "onset" else f for f in base.findings)
     gaps = tuple(Gap(f"source {i}", text, "failed", text, text or "x") for i in range(2))
     row = entry(9, "act", "done", text or "x", answer=text or "x", runbook=text)
@@ -417,4 +494,4 @@ def test_no_text_breaks_the_structure(text: str) -> None:
 
 
 def test_the_same_bundles_make_the_same_draft() -> None:
-    assert draft(sample.incident(), sample.healthy()) == draft(sample.incident(), sample.healthy())
+    assert draft(plain(), sample.healthy()) == draft(plain(), sample.healthy())
