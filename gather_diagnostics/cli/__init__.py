@@ -22,6 +22,7 @@ from gather_diagnostics.cli.open import open_
 from gather_diagnostics.cli.policy import policy
 from gather_diagnostics.cli.postmortem import postmortem
 from gather_diagnostics.cli.query import query
+from gather_diagnostics.cli.recovery import recovery
 from gather_diagnostics.cli.run import run
 from gather_diagnostics.cli.runbook import runbook
 from gather_diagnostics.cli.share import share
@@ -32,8 +33,8 @@ from gather_diagnostics.cli.verify import verify
 from gather_diagnostics.errors import EXIT_INTERRUPTED, GatherError, InputError
 
 for command in (
-    analyze, attach, demo, diff, doctor, open_, policy, postmortem, query, runbook, share, show, sources, update,
-    verify,
+    analyze, attach, demo, diff, doctor, open_, policy, postmortem, query, recovery, runbook, share, show, sources,
+    update, verify,
 ):  # fmt: skip
     gather.add_command(command)
 runbook.add_command(run)

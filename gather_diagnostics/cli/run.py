@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from gather_diagnostics.cli.asking import build_request, choose_sources
+from gather_diagnostics.cli.keeping import amendable, hangup_interrupts, put_off
 from gather_diagnostics.cli.options import config_option, debug_option, load_config, on_bug
 from gather_diagnostics.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from gather_diagnostics.cli.person import Watched
     from gather_diagnostics.config import Config
     from gather_diagnostics.model import Answer, Evidence, Gap
@@ -31,8 +27,6 @@ if TYPE_CHECKING:
 
 SECONDS = 20.0
 """How long one question to a source may take."""
-_ENDS = tuple(s for s in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)) if s)
-"""What ends a walk: Ctrl-C, a scheduler, a terminal that is closed."""
 
 
 @click.command(short_help="Walk a runbook step by step.")
@@ -68,7 +62,7 @@ def run(
     config = load_config(config_path)
     book = library.named(id_, library.load([*map(Path, config.settings.response.runbooks), *folders]))
     redactor = config.settings.redaction.redactor()
-    with _hangup_interrupts():
+    with hangup_interrupts():
         if path:
             return _Walk(book, _there(path, service), redactor, format_, alone).run(None)
         place, ask = _gathered(config, service, out, redactor, debug)
@@ -76,15 +70,11 @@ def run(
 
 
 def _there(path: Path, service: str) -> Path:
-    """A bundle that can be walked on and amended, so that nobody finds out at the end that it can't."""
-    from gather_diagnostics.bundle import read, verify
-    from gather_diagnostics.errors import BundleError, InputError, VerificationError
+    """A bundle of that service, if one was named, that can be walked on."""
+    from gather_diagnostics.errors import InputError
 
-    if problems := verify(path):
-        raise VerificationError(f"{path} is not as it was written: {problems[0]}")
-    if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
-        raise BundleError(f"the journal can't be kept in {path}: copy the bundle to a folder that you may write to")
-    if service and (there := read(path).request.service) != service:
+    there = amendable(path).request.service
+    if service and there != service:
         raise InputError(f"{path} is of the service {there!r}: leave --service out, or give another bundle")
     return path
 
@@ -137,7 +127,7 @@ class _Walk:
         except (KeyboardInterrupt, EOFError):
             click.echo(err=True)  # the line of the question has not ended
         finally:
-            with _put_off():
+            with put_off():
                 self._keep(taken, code)
         return code
 
@@ -188,31 +178,3 @@ def _ground(evidence: Evidence, ask: Ask | None) -> Ground:
     document = view(evidence)
     known = facts(evidence, document)
     return Ground(document, known, mitigation.propose(evidence, document, known), ask)
-
-
-@contextmanager
-def _hangup_interrupts() -> Iterator[None]:
-    """A terminal that is closed ends the walk as Ctrl-C does, instead of the process."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) is not signal.SIG_DFL:  # as under nohup
-        yield
-        return
-    signal.signal(signal.SIGHUP, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
-@contextmanager
-def _put_off() -> Iterator[None]:
-    """What would end the process waits for the seconds that it takes to keep the journal."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

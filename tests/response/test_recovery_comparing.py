@@ -18,7 +18,7 @@ from recoverywork import ILL, NOW, WELL, WINDOW, Row, bundle, course, health, li
 
 from gather_diagnostics import Evidence, Finding, Gap, Window
 from gather_diagnostics.document import view
-from gather_diagnostics.response.recovery import Criterion, Look, look
+from gather_diagnostics.response.recovery import Criterion, Look, State, look, overall
 
 HOUR = timedelta(hours=1)
 
@@ -186,6 +186,35 @@ def test_a_new_error_pattern_stands_in_the_way_and_a_stray_line_does_not(count: 
     assert ("the disk is full" in found["patterns:new"].sentence) == (count > 1)
 
 
+@pytest.mark.parametrize(("seconds", "state"), [(60, "recovered"), (2, "not_yet")])
+def test_a_usual_pattern_may_come_as_usual(seconds: float, state: str) -> None:
+    """It was no pattern of the incident."""
+    usual = lines(Window(WELL.start, ILL.end), "card declined", 60)
+    then = lines(WELL, "order placed", 1, level="INFO") + usual + lines(ILL, "pool exhausted", 2)
+    now = lines(WINDOW, "order placed", 1, level="INFO") + lines(WINDOW, "card declined", seconds)
+    assert by_id(looked({"logs": then}, {"logs": now}))["patterns:new"].state == state
+
+
+def test_a_rare_pattern_of_the_incident_is_not_new() -> None:
+    then = lines(WELL, "order placed", 1, level="INFO") + lines(ILL, "pool exhausted", 2) + lines(ILL, "no seat", 500)
+    now = lines(WINDOW, "order placed", 1, level="INFO") + lines(WINDOW, "no seat", 60)
+    assert by_id(looked({"logs": then}, {"logs": now}))["patterns:new"].state == "recovered"
+
+
+def test_what_lies_outside_of_the_window_is_not_judged() -> None:
+    then = lines(WELL, "order placed", 1, level="INFO") + lines(ILL, "pool exhausted", 2)
+    now = lines(WINDOW, "order placed", 1, level="INFO")
+    earlier = lines(WINDOW.shifted(-timedelta(minutes=6)), "pool exhausted", 2)
+    assert looked({"logs": then}, {"logs": now + earlier}).state == "recovered"
+
+
+def test_what_a_log_line_says_can_not_act() -> None:
+    then = lines(WELL, "order placed", 1, level="INFO") + lines(ILL, "pool exhausted", 2)
+    now = lines(WINDOW, "order placed", 1, level="INFO") + lines(WINDOW, "gone \x1b[2J\u202e\nwrong", 10)
+    sentence = by_id(looked({"logs": then}, {"logs": now}))["patterns:new"].sentence
+    assert sentence.isprintable(), sentence
+
+
 def test_patterns_are_the_same_whatever_varies_in_them() -> None:
     then = lines(WELL, "order placed", 1, level="INFO")
     then += [row | {"message": f"order {n} failed"} for n, row in enumerate(lines(ILL, "", 2))]
@@ -296,6 +325,34 @@ def test_replicas_that_are_well_say_nothing_of_requests() -> None:
 
 
 # Of all
+
+
+def criterion(id_: str, state: State, *, ill: bool = True, decisive: bool = True) -> Criterion:
+    return Criterion(id_, id_, state, f"{id_}: {state}.", decisive, ill)
+
+
+RARE = criterion("error_lines", "not_yet", decisive=False)
+
+
+@pytest.mark.parametrize(
+    ("criteria", "state"),
+    [
+        ([], "not_seen"),
+        ([criterion("replicas", "recovered")], "not_seen"),
+        ([criterion("patterns:new", "recovered")], "not_seen"),
+        ([criterion("latency:p95", "recovered")], "recovered"),
+        ([criterion("latency:endpoint:/orders", "recovered")], "recovered"),
+        ([criterion("error_rate", "recovered"), criterion("replicas", "not_seen")], "not_seen"),
+        ([criterion("error_rate", "not_yet"), criterion("replicas", "not_seen")], "not_yet"),
+        ([criterion("error_rate", "not_yet"), criterion("latency:p50", "worse")], "worse"),
+        ([criterion("error_rate", "recovered"), RARE], "recovered"),
+        ([criterion("error_rate", "recovered", ill=False), RARE], "not_yet"),
+        ([criterion("replicas", "recovered"), RARE], "not_yet"),
+        ([RARE], "not_yet"),
+    ],
+)
+def test_the_worst_state_that_counts_is_that_of_all(criteria: list[Criterion], state: str) -> None:
+    assert overall(criteria) == state
 
 
 def whole(now: float, seconds: float) -> tuple[Evidence, Evidence]:
