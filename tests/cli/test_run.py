@@ -112,7 +112,7 @@ def test_alone_it_answers_what_it_can_and_leaves_the_rest(run, written: Written,
 
 def test_the_documents_agree_with_the_amended_tables(run, books, tmp_path: Path) -> None:
     evidence = sample.incident()
-    evidence = runner.analyze(replace(evidence, coverage=()))
+    evidence = runner.analyze(replace(evidence, coverage=(), response=None))
     bundle = write(evidence, render(view(evidence)), tmp_path).folder
     run("runbook", "run", "ours", "--bundle", bundle, "--runbooks", books(BEGAN, ACT), "--non-interactive")
     assert len(journal(bundle)) == 2
