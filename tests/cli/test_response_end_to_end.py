@@ -50,7 +50,7 @@ def test_from_the_first_look_to_the_post_mortem(
     first = run("--service", "checkout", *sources, "--config", staged, "--out", tmp_path / "out", "--format", "json")
     document, bundle = first.json, Path(first.json["bundle"])
     assert first.code == 0
-    assert [action["kind"] for action in document["priority_actions"]][:2] == ["mitigate", "mitigate"]
+    assert [action["kind"] for action in document["priority_actions"]][:2] == ["mitigate", "runbook"]
 
     # Which runbook, and what it says.
     matched = run("runbook", "match", bundle, "--format", "json")

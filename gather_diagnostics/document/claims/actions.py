@@ -48,9 +48,10 @@ def _action(
 
 
 def _mitigations(document: View) -> Iterator[Action]:
-    """Those that are likely to help."""
+    """Those that are likely to help, one of a kind."""
     response = document["response"] or {"mitigations": ()}
-    for way in [m for m in response["mitigations"] if m["helps"]][:MOST_MITIGATIONS]:
+    first = {m["kind"]: m for m in reversed(response["mitigations"]) if m["helps"]}
+    for way in [m for m in response["mitigations"] if m is first.get(m["kind"])][:MOST_MITIGATIONS]:
         why = way["why"][:MOST_REASONS]
         yield _action(
             "mitigate", f"{way['kind']} {way['what']}", way["what"], why,
@@ -61,7 +62,9 @@ def _mitigations(document: View) -> Iterator[Action]:
 def _matched(document: View) -> Iterator[Action]:
     """The runbook that fits best."""
     for book in (document["response"] or {"runbooks": ()})["runbooks"][:1]:
-        why = [held["headline"] for held in book["because"] if held["headline"]][:MOST_REASONS]
+        # That something began is why somebody looks, not why this one fits.
+        fits = [held for held in book["because"] if held["headline"] and held["findings"] != ["onset"]]
+        why = [held["headline"] for held in fits or book["because"]][:MOST_REASONS]
         rests = list(dict.fromkeys(id_ for held in book["because"] for id_ in held["findings"]))
         yield _action("runbook", book["id"], f"Follow the runbook {book['id']}: {book['title']}.", why, findings=rests)
 
