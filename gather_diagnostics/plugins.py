@@ -36,6 +36,7 @@ BUILT_IN = (
     EntryPoint("changes", "analyzers.changes:changes", ANALYZERS),
     EntryPoint("latency", "analyzers.latency:latency", ANALYZERS),
     EntryPoint("error_rate", "analyzers.error_rate:error_rate", ANALYZERS),
+    EntryPoint("traffic", "analyzers.traffic:traffic", ANALYZERS),
     EntryPoint("scope", "analyzers.scope:scope", ANALYZERS),
     EntryPoint("dependencies", "analyzers.dependencies:dependencies", ANALYZERS),
     EntryPoint("workload_health", "analyzers.workload_health:workload_health", ANALYZERS),

@@ -111,6 +111,7 @@ def test_the_journal_stays_where_events_have_to_go(evidence: Evidence, now: date
     assert [e["what"] for e in document["timeline"] if e["table"] == JOURNAL] == [f"step {n}: done" for n in range(20)]
 
 
+@pytest.mark.slow
 def test_of_an_endless_journal_the_latest_are_told(evidence: Evidence, now: datetime) -> None:
     steps = [entry(now + timedelta(minutes=n), title=f"step {n}") for n in range(MOST + 50)]
     document = view(entered(evidence, steps, Redactor()))

@@ -125,6 +125,7 @@ DETAILS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60))
 @property_of(st.dictionaries(st.sampled_from(DETAILS), SHAPES))
 def test_details_of_any_shape_make_no_trouble(details: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent.parent / "scenarios"
 EXPECTED = {
     # Scenario: (kind, beginning of the command) of those that help, and words of the reasons why others do not.
     "bad_deploy": (
-        [("roll_back", "git revert --no-edit "), ("roll_back", "'<your deploy command>' checkout-v2.14.0")],
+        [("roll_back", "'<your deploy command>' checkout-v2.14.0"), ("roll_back", "git revert --no-edit ")],
         [],
     ),
     "bad_deploy_canary": ([("roll_back", "kubectl '--namespace=<namespace>' rollout undo deployment/checkout")], []),

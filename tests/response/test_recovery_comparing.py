@@ -382,6 +382,7 @@ def test_what_could_not_be_read_is_told() -> None:
     assert look(old, view(old), replace(new, gaps=(gap,)), WINDOW).gaps == (gap,)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60))
 @given(seed=st.integers(0, 10**6), well=st.booleans())
 def test_the_order_of_rows_does_not_matter(seed: int, well: bool) -> None:
@@ -395,6 +396,7 @@ def test_the_order_of_rows_does_not_matter(seed: int, well: bool) -> None:
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(200))
 @given(st.data())
 def test_no_data_is_never_a_recovery(data: st.DataObject) -> None:
@@ -412,6 +414,7 @@ def test_no_data_is_never_a_recovery(data: st.DataObject) -> None:
     assert (found.state == "recovered") == (not lost)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(100))
 @given(st.integers(0, 2**32), st.integers(0, 60), st.integers(0, 60))
 def test_any_few_samples_are_judged_without_an_error(seed: int, count: int, errors: int) -> None:

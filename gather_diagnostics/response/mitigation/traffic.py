@@ -1,24 +1,20 @@
-"""How much traffic there is, against how much there was. Pure."""
+"""How much traffic there is, against how much there was: what the analyzer `traffic` found. Pure."""
 
 from __future__ import annotations
 
 from gather_diagnostics.model import Evidence
-from gather_diagnostics.selection import service_metric, since_onset, within
+from gather_diagnostics.response.facts.details import number
 
 SURGE = 1.5
 """Times its baseline from which on traffic is more than usual."""
 
 
 def rates(evidence: Evidence) -> tuple[float, float]:
-    """Requests a second: the median of the baseline, and since the onset; zeros where nobody counted them in both."""
-    metrics, request = evidence.tables.get("metrics"), evidence.request
-    if metrics is None:
+    """Requests a second, in the baseline and in a rise that goes on; zeros where there is none."""
+    told = next((f.details for f in evidence.findings_of("traffic") if f.id == "traffic"), {})
+    if told.get("direction") != "up" or told.get("until"):
         return 0.0, 0.0
-    rows = service_metric(metrics, "request_rate", request.service)
-    rows = rows[rows["endpoint"].isna()]
-    spans = (request.baseline, since_onset(request, {"onset": evidence.findings_of("onset")}))
-    before, now = (float(within(rows, span)["value"].median()) for span in spans)
-    return (before, now) if before == before and now == now else (0.0, 0.0)
+    return number(told, "before") or 0.0, number(told, "after") or 0.0
 
 
 def surge(evidence: Evidence) -> float:

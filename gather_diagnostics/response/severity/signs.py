@@ -32,8 +32,6 @@ SLOWER: Steps = ((1.5, 1), (1.0, 2))
 """Latency against the baseline: a degradation by more than 50 % hurts most users."""
 TRAFFIC_LOST: Steps = ((0.5, 1), (0.2, 2))
 """Share of the usual requests that do not arrive any more. Never the highest: the cause may lie with those who ask."""
-_RATES = re.compile(r"from (\d+\.\d+)/s to (\d+\.\d+)/s")
-"""A signal has its figures in its words alone."""
 BURN_RATES: Steps = ((14.4, 1), (6.0, 2), (1.0, 3))
 _BURN_ALERT = re.compile(r"burn.?rate|budget.?burn|error.?budget", re.IGNORECASE)
 _BURN_ALERT_RANK = 2
@@ -46,7 +44,7 @@ DATA_LOSS = "data-corruption"
 """Runbook that a known error names where data is damaged."""
 SECURITY = "security-suspicion"
 
-_IMPACT = {"onset", "scope", "changes", "error_rate", "latency"}
+_IMPACT = {"onset", "scope", "changes", "error_rate", "latency", "traffic"}
 _LINES = {"known_errors", "stack_frames", "dependencies"}
 """Questions answered from lines of the logs alone: a few strange lines in a healthy hour are no incident."""
 _PART = 1
@@ -123,10 +121,9 @@ def _slow(document: View) -> Iterator[Sign]:
 
 def traffic_lost(document: View) -> float:
     """0..1 of the usual requests that do not arrive since traffic fell and stayed low; 0 where it did not."""
-    signals = (document["onset"] or {}).get("signals", ())
-    falls = [s for s in signals if s["kind"] == "traffic" and s["time"] and not s["until"]]
-    found = [match for signal in falls if (match := _RATES.search(signal["words"]))]
-    return max([0.0, *(1 - float(m[2]) / float(m[1]) for m in found if float(m[1]) > 0)])
+    told = _details(document, "traffic")
+    stays_away = told.get("changed") and told.get("direction") == "down" and not told.get("until")
+    return 1 - float(told.get("ratio") or 0.0) if stays_away else 0.0
 
 
 def _traffic(document: View) -> Iterator[Sign]:
