@@ -43,6 +43,7 @@ Exit codes: 0 complete, 1 usage or configuration error, 2 written but partial,
 @click.option("--deadline", default="60s", metavar="DURATION", show_default=True, help="For the whole run.")
 @click.option("--description", default="", metavar="TEXT", help="What the alert said.")
 @click.option("--severity", default="", metavar="LEVEL", help="Your own severity, e.g. SEV2 or P1; it wins.")
+@click.option("--runbooks", "folders", multiple=True, metavar="DIR", help="A folder of your own; repeatable.")
 @click.option("--dry-run", is_flag=True, help="Say what would be read from where; read nothing.")
 @sign_option
 @share_option
@@ -66,6 +67,7 @@ def gather(
     deadline: str,
     description: str,
     severity: str,
+    folders: tuple[str, ...],
     dry_run: bool,
     key: Path | None,
     shared: bool,
@@ -106,6 +108,7 @@ def gather(
         bundle.check_key(key)
     # Before anything is asked: what is wrong with them is told now, and not when the evidence is there.
     settings = config.settings.response
+    settings = settings.model_copy(update={"runbooks": [*settings.runbooks, *folders]})
     respond = responder(settings)
     if severity:
         rank(severity, settings.severity_scheme)

@@ -100,8 +100,7 @@ def test_alone_it_answers_what_it_can_and_leaves_the_rest(run, written: Written,
         in ran.out
     )
     assert ran.out.endswith(
-        "ours was walked; 4 of 5 steps are left to a person.\n"
-        f"The journal is in {written.folder}.\n"
+        f"ours was walked; 4 of 5 steps are left to a person.\nThe journal is in {written.folder}.\n"
     )
     for bundle in (written.folder, written.archive):
         assert bundle is not None
@@ -110,6 +109,7 @@ def test_alone_it_answers_what_it_can_and_leaves_the_rest(run, written: Written,
     assert "Roll back: skipped" in run("show", written.folder, "--section", "timeline").out
 
 
+@pytest.mark.slow
 def test_the_documents_agree_with_the_amended_tables(run, books, tmp_path: Path) -> None:
     evidence = sample.incident()
     evidence = runner.analyze(replace(evidence, coverage=(), response=None))

@@ -49,9 +49,9 @@ def _action(
 
 def _mitigations(document: View) -> Iterator[Action]:
     """Those that are likely to help, one of a kind."""
-    response = document["response"] or {"mitigations": ()}
-    first = {m["kind"]: m for m in reversed(response["mitigations"]) if m["helps"]}
-    for way in [m for m in response["mitigations"] if m is first.get(m["kind"])][:MOST_MITIGATIONS]:
+    ways: Sequence[View] = (document["response"] or {"mitigations": ()})["mitigations"]
+    first = {way["kind"]: way for way in reversed(ways) if way["helps"]}
+    for way in [way for way in ways if way is first.get(way["kind"])][:MOST_MITIGATIONS]:
         why = way["why"][:MOST_REASONS]
         yield _action(
             "mitigate", f"{way['kind']} {way['what']}", way["what"], why,
