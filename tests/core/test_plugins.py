@@ -60,7 +60,9 @@ def test_a_function_without_the_decorator_is_no_analyzer() -> None:
 
 
 def test_every_error_of_ours_has_a_documented_exit_code() -> None:
-    codes = {c.__name__: c.exit_code for c in (GatherError, *_below(GatherError)) if c.__module__ == GatherError.__module__}
+    codes = {
+        c.__name__: c.exit_code for c in (GatherError, *_below(GatherError)) if c.__module__ == GatherError.__module__
+    }
     assert codes == {
         "GatherError": 1,
         "InputError": 1,
