@@ -93,7 +93,7 @@ def test_a_copy_that_fails_leaves_nothing(written: Written, share: Path, monkeyp
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gather_diagnostics.response.tickets.file.os.fsync", full)
+    monkeypatch.setattr("gather_diagnostics.response.tickets.targets.file.os.fsync", full)
     with pytest.raises(SendError, match="No space left on device"):
         attach(written.folder, share.as_uri(), {})
 

@@ -15,7 +15,7 @@ from trackerwork import attached, forgetful, packed
 
 from gather_diagnostics.errors import SendError
 from gather_diagnostics.response.tickets.addresses import target
-from gather_diagnostics.response.tickets.gitlab import GitLab
+from gather_diagnostics.response.tickets.targets.gitlab import GitLab
 
 
 @pytest.mark.slow

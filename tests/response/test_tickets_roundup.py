@@ -107,7 +107,7 @@ DYING = """
 import os, signal, sys
 from pathlib import Path
 from servers.parcels import attach
-from gather_diagnostics.response.tickets import roundup
+from gather_diagnostics.response.tickets.targets import roundup
 method, _, argument = sys.argv[3].partition(":")
 whole = getattr(roundup._Sending, method)
 def dying(self, what, *rest):
@@ -145,7 +145,7 @@ def test_two_at_once_do_not_tread_on_each_other(
     ops: Tracker, environ: dict[str, str], written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody changes the issue between reading its ETag and writing: the change is made again, and both stay."""
-    from gather_diagnostics.response.tickets import roundup
+    from gather_diagnostics.response.tickets.targets import roundup
 
     issue = ops.issue()
     whole = roundup._Sending._get

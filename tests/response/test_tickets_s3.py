@@ -19,7 +19,7 @@ from gather_diagnostics.errors import SendError
 from gather_diagnostics.response.tickets.addresses import target
 from gather_diagnostics.response.tickets.model import Package, Receipt
 from gather_diagnostics.response.tickets.resuming import remembered
-from gather_diagnostics.response.tickets.s3parts import PART
+from gather_diagnostics.response.tickets.targets.s3parts import PART
 
 pytestmark = pytest.mark.slow
 BUCKET = "incident-evidence"
@@ -139,7 +139,7 @@ def test_an_upload_that_s3_forgot_begins_anew(
 
 def broken_off(package: Package, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed before the third part."""
-    from gather_diagnostics.response.tickets.s3parts import Parts
+    from gather_diagnostics.response.tickets.targets.s3parts import Parts
 
     whole = Parts._part
 

@@ -14,7 +14,7 @@ from trackerwork import attached, forgetful, packed
 from gather_diagnostics.document import view
 from gather_diagnostics.errors import SendError
 from gather_diagnostics.response.tickets.addresses import target
-from gather_diagnostics.response.tickets.servicenow import ServiceNow
+from gather_diagnostics.response.tickets.targets.servicenow import ServiceNow
 
 
 @pytest.mark.slow

@@ -167,7 +167,7 @@ def test_a_missing_scope_is_named(workspace: Workspace, written: Written) -> Non
 def test_an_archive_that_is_too_large_is_told_and_not_sent(
     workspace: Workspace, written: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gather_diagnostics.response.tickets.slack.LIMITS", Limits(file=1000, text=3000))
+    monkeypatch.setattr("gather_diagnostics.response.tickets.targets.slack.LIMITS", Limits(file=1000, text=3000))
     receipt = sent_large(workspace, written, tmp_path)
 
     assert not workspace.files

@@ -8,7 +8,7 @@ from importlib import import_module
 from gather_diagnostics.errors import InputError
 from gather_diagnostics.response.tickets.model import Environ, Target
 
-_HERE = "gather_diagnostics.response.tickets"
+_HERE = "gather_diagnostics.response.tickets.targets"
 TARGETS = {
     "jira": (f"{_HERE}.jira", "Jira", "jira:OPS-12"),
     "github": (f"{_HERE}.github", "GitHub", "github:owner/repo#12"),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 from gather_diagnostics.errors import SendError
 from gather_diagnostics.response.tickets.addresses import wrong
 from gather_diagnostics.response.tickets.model import Environ, Limits, Package, Progress, Receipt
-from gather_diagnostics.response.tickets.s3parts import KEPT, PART, Parts
+from gather_diagnostics.response.tickets.targets.s3parts import KEPT, PART, Parts
 from gather_diagnostics.response.tickets.texts import size
 
 LIMITS = Limits(file=5 * 1024**4, text=0)

@@ -16,9 +16,9 @@ from gather_diagnostics.errors import InputError
 from gather_diagnostics.response.tickets import credentials, texts
 from gather_diagnostics.response.tickets.addresses import wrong
 from gather_diagnostics.response.tickets.commenting import Became, Comment, receipt, settle
-from gather_diagnostics.response.tickets.jiraclient import Asked, Refused, session
 from gather_diagnostics.response.tickets.model import Environ, Limits, Package, Progress, Receipt
 from gather_diagnostics.response.tickets.places import server
+from gather_diagnostics.response.tickets.targets.jiraclient import Asked, Refused, session
 from gather_diagnostics.response.tickets.uploads import named
 
 if TYPE_CHECKING:

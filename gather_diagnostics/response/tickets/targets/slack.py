@@ -19,8 +19,8 @@ from gather_diagnostics.response.tickets.addresses import wrong
 from gather_diagnostics.response.tickets.commenting import Became, receipt
 from gather_diagnostics.response.tickets.model import Environ, Limits, Package, Progress, Receipt
 from gather_diagnostics.response.tickets.places import server
-from gather_diagnostics.response.tickets.slackapi import Slack as Api
-from gather_diagnostics.response.tickets.slackapi import SlackError
+from gather_diagnostics.response.tickets.targets.slackapi import Slack as Api
+from gather_diagnostics.response.tickets.targets.slackapi import SlackError
 from gather_diagnostics.response.tickets.texts import about, digest, size, too_large
 
 TOKEN = "SLACK_BOT_TOKEN"  # noqa: S105 - its name
