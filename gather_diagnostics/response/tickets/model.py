@@ -1,7 +1,8 @@
 """What is attached, what a target has to do, and what it tells afterwards.
 
-A target is one file in `targets` with one class that fulfils `Target`, and one line in `addresses.TARGETS`. It has to be idempotent:
-what `Progress` or the far side itself says is there is updated or left as it is, never put there a second time.
+A target is one file in `targets` with one class that fulfils `Target`, and one line in `addresses.TARGETS`. It has to be
+idempotent: what `Progress` or the far side itself says is there is updated or left as it is, never put there a second
+time.
 """
 
 from __future__ import annotations
