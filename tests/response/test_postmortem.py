@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from propertywork import examples
 
-from gather_diagnostics import Evidence, Finding, Gap
+from gather_diagnostics import Evidence, Finding, Gap, Support
 from gather_diagnostics.config import Response
 from gather_diagnostics.document import answered
 from gather_diagnostics.document.markdown import MOST
@@ -282,11 +282,10 @@ def test_damaged_data_is_told() -> None:
 
 def test_requests_that_stayed_away_are_told() -> None:
     base = plain()
-    onset = next(f for f in base.findings if f.id == "onset")
-    words = "request rate falls from 40.0/s to 10.0/s at 02:57:04 UTC"
-    signal = {"kind": "traffic", "time": sample.ONSET.isoformat(), "until": None, "words": words}
-    fallen = replace(onset, details={**onset.details, "signals": [signal]})
-    text = draft(replace(base, findings=(fallen, *(f for f in base.findings if f.id != "onset"))))
+    details = {"changed": True, "direction": "down", "ratio": 0.25, "until": None}
+    fallen = Finding("traffic", "traffic", "Requests fell to a quarter.", 0.9, "high",
+                     supports=(Support("metrics", (0,)),), details=details)  # fmt: skip
+    text = draft(replace(base, findings=(fallen, *base.findings)))
     assert "| Traffic | 75% of the usual requests did not arrive (" in part(text, "Impact")
     assert "| Traffic |" not in draft(base)
 

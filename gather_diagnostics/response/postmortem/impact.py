@@ -92,10 +92,9 @@ def _latency(account: Account) -> Figures:
 
 
 def _traffic(account: Account) -> Figures:
-    lost = traffic_lost(account.document)
+    lost, found = traffic_lost(account.document), _finding(account, "traffic")
     if lost >= _FEW:
-        onset = account.document["onset"]
-        yield f"{lost:.0%} of the usual requests did not arrive", onset["supports"]
+        yield f"{lost:.0%} of the usual requests did not arrive", found["supports"]
 
 
 def _places(account: Account) -> Figures:

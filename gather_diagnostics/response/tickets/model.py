@@ -1,6 +1,6 @@
 """What is attached, what a target has to do, and what it tells afterwards.
 
-A target is one file in `targets` with one class that fulfils `Target`, and one line in `addresses.TARGETS`. It has to be
+A target is one file in `targets` with one class that fulfils `Target`, and one line in `addresses.TARGETS`. It is
 idempotent: what `Progress` or the far side itself says is there is updated or left as it is, never put there a second
 time.
 """
