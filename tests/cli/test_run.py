@@ -316,6 +316,8 @@ def at_the_prompt(arguments: list[str], cwd: Path) -> tuple[subprocess.Popen[byt
     process = subprocess.Popen(
         [sys.executable, "-m", "gather_diagnostics", "runbook", "run", *arguments],
         cwd=cwd, stdin=follower, stdout=follower, stderr=follower, start_new_session=True,
+        # As in any terminal: under nohup the tests themselves ignore it, and would hand that on.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
     )  # fmt: skip
     os.close(follower)
     seen = b""
