@@ -156,6 +156,8 @@ def _tricks(path: Path) -> None:
     _tried("each line through the parser", part, (unsieved,))
     _tried("hexadecimal words not masked", part, (mock.patch.object(learning, "without_hex", lambda texts: texts),))
     _tried("small blocks not joined", part, (mock.patch.object(alike, "JOINED", 0),))
+    unsure = mock.patch.object(alike, "dated", lambda lines, context: np.zeros(len(lines), bool))
+    _tried("lines before those parsed, too", part, (unsure,))
     _tried("nothing learned before", part, (), before=0)
 
 

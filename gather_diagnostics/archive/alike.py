@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.archive.counting import ONE_LINES
 from gather_diagnostics.archive.files import SOURCE
+from gather_diagnostics.archive.fronts import dated
 from gather_diagnostics.archive.groups import Groups, summed
 from gather_diagnostics.archive.learning import Known, Prober
 from gather_diagnostics.archive.plans import NAMED
-from gather_diagnostics.archive.shapes import cut, parts
+from gather_diagnostics.archive.shapes import parts, rows
 from gather_diagnostics.logparse import Block, Context, Tally, singles, stamps
 from gather_diagnostics.logparse.arrays import ranges
 from gather_diagnostics.model import Window
@@ -83,13 +84,13 @@ class Alike:
         lines = lines[self._is_sound(block.texts, raw, offsets, plan, lines)]
         micros, known, zoneless = self._times(raw, offsets[lines], plan[lines])
         lines, micros, zoneless = lines[known], micros[known], zoneless[known]
-        key = self._known.keys(block.texts.take(pa.array(lines)), raw, offsets[lines], plan[lines], self._prober)
+        key = self._known.keys(block.texts, lines, raw, offsets[lines], plan[lines], self._prober)
         sound = np.zeros(len(plan), bool)
         sound[lines[key >= 0]] = True
-        # The first and the last may belong with lines of other blocks; and a line without a time takes that of the one
-        # before it, which therefore stays as well.
+        # The first and the last may belong with lines of other blocks; and a line may go on with the one before it, or
+        # take its time, which therefore stays as well.
         taken = np.zeros(len(plan), bool)
-        taken[1:-1] = sound[1:-1] & sound[2:]
+        taken[1:-1] = sound[1:-1] & self._stands_alone(block.texts, sound)[2:]
         if not self._is_dated and sound.any():
             # What stands in front of a file's first time takes that one.
             taken[np.argmax(sound)] = False
@@ -98,6 +99,16 @@ class Alike:
         self._count(block, lines[which], key[which], micros[which], zoneless[which])
         rest = pa.array(~taken)
         return Block(block.texts.filter(rest), block.numbers[~taken], block.goes_on, block.ends)
+
+    def _stands_alone(self, texts: pa.Array, sound: Any) -> Any:
+        """Which lines begin a record and say its time; looked at are those behind a sound line."""
+        import numpy as np
+        import pyarrow as pa
+
+        behind = np.flatnonzero(sound[:-1] & ~sound[1:]) + 1
+        alone = sound.copy()
+        alone[behind] = dated(texts.take(pa.array(behind)), self._context)
+        return alone
 
     def _may_hold_key(self, texts: pa.Array) -> bool:
         data = texts.buffers()[2]
@@ -127,14 +138,17 @@ class Alike:
         """Microseconds, whether they are known, and whether no zone stood there."""
         import numpy as np
 
-        times = self._known.places.times[plan]
+        places = self._known.places
         micros = np.zeros(len(starts), np.int64)
         known, zoneless = np.zeros(len(starts), bool), np.zeros(len(starts), bool)
-        for is_value in (False, True):
-            which = np.flatnonzero(times[:, 2] == is_value)
-            texts = cut(raw, starts[which] + times[which, 0], times[which, 1])
-            read = stamps.read(texts, self._context, value=is_value)
-            micros[which], known[which], zoneless[which] = read.micros, read.known, read.zoneless
+        form, at = places.form[plan], starts + places.time[plan]
+        for number in np.flatnonzero(np.bincount(form)).tolist():
+            layout, is_value = places.forms[number]
+            if layout is not None:
+                which = np.flatnonzero(form == number)
+                matrix = rows(raw, at[which], layout.end)
+                micros[which], known[which] = stamps.of_rows(matrix, layout, self._context, value=is_value)
+                zoneless[which] = layout.is_zoneless
         return micros, known, zoneless
 
     def _count(self, block: Block, lines: Any, key: Any, micros: Any, zoneless: Any) -> None:

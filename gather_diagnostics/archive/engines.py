@@ -7,7 +7,7 @@ spill partials: those are redacted.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,9 +23,16 @@ Engine = Callable[[Pass, Sequence[Part]], Iterator[Partial]]
 
 _PATIENCE = 30
 """Seconds that a scheduler is given to answer, and again to get a worker."""
-_MALLOC = {"MALLOC_TRIM_THRESHOLD_": 256 << 20, "MALLOC_MMAP_THRESHOLD_": 32 << 20}
-"""Bytes that glibc's allocator keeps for the next block. Dask's own settings give everything back at once, which costs
-a pass as much again in page faults as its work (benchmarks/scale.py)."""
+_WORKERS = {
+    "MALLOC_TRIM_THRESHOLD_": 256 << 20,
+    "MALLOC_MMAP_THRESHOLD_": 32 << 20,
+    "MALLOC_ARENA_MAX": 1,
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OPENBLAS_NUM_THREADS": 1,
+}
+"""Environment of a process that does passes: bytes that glibc's allocator keeps for the next block, for all threads and
+for Arrow, too, since asking the kernel for each array anew costs page faults (with Dask's own settings as much again as
+the pass: benchmarks/scale.py); and no threads for matrices, which spin while there are none."""
 
 
 def local(work: Pass, parts: Sequence[Part]) -> Iterator[Partial]:
@@ -41,7 +48,10 @@ def local(work: Pass, parts: Sequence[Part]) -> Iterator[Partial]:
     # Arrow's threads do not survive a fork.
     pool = ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"))
     try:
-        for future in as_completed([pool.submit(work, part) for part in parts]):
+        with _environment(_WORKERS):
+            # Nobody else holds the futures: a partial's memory goes with its turn.
+            done = as_completed([pool.submit(work, part) for part in parts])
+        for future in done:
             yield future.result()
     except BrokenProcessPool as error:
         raise GatherError(
@@ -50,6 +60,18 @@ def local(work: Pass, parts: Sequence[Part]) -> Iterator[Partial]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _environment(values: Mapping[str, object]) -> Iterator[None]:
+    """Processes that are started meanwhile get these variables, where nobody has set them."""
+    new = {name: str(value) for name, value in values.items() if name not in os.environ}
+    os.environ.update(new)
+    try:
+        yield
+    finally:
+        for name in new:
+            del os.environ[name]
 
 
 def dask(scheduler: str = "") -> Engine:
@@ -86,7 +108,7 @@ def on_loopback(workers: int | None = None) -> LocalCluster:
     from distributed import LocalCluster
 
     where = "distributed.nanny.pre-spawn-environ"
-    with dask.config.set({where: {**dask.config.get(where), **_MALLOC}}):
+    with dask.config.set({where: {**dask.config.get(where), **_WORKERS}}):
         return LocalCluster(  # type: ignore[no-untyped-call]
             host="127.0.0.1", n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
         )

@@ -67,10 +67,11 @@ class Prober:
         told = told.append_column("template", masks(told["message"].combine_chunks()))
         micros = told["time"].to_numpy()
         messages = told["message"].to_pylist()
+        texts = lines.to_pylist()
         named = list(zip(*(told[name].to_pylist() for name in NAMED), strict=True))
         for row in np.flatnonzero(~dirty).tolist():
             at = int(index[row])
-            found[at] = Probe(lines[at].as_py(), shapes[at], int(micros[row]), messages[row], named[row])
+            found[at] = Probe(texts[at], shapes[at], int(micros[row]), messages[row], named[row])
         return found
 
 
@@ -85,8 +86,9 @@ class Known:
     """For each plan: what stands in the telling places to the number in `named`, or NONE."""
     _shapes: dict[str, int] = field(default_factory=dict)
     """By shape, `without_hex`; its number in `plans`, or NONE."""
-    _short: dict[str, int] = field(default_factory=dict)
-    """The same by shape with its hexadecimal letters, of those seen often."""
+    _short: tuple[list[pa.Array], list[Any]] = field(default_factory=lambda: ([], []))
+    """The same of those seen often, by shape with its hexadecimal letters: the shapes, and the numbers (int64), in
+    arrays of as many."""
     _seen: dict[str, int] = field(default_factory=dict)
     """Lines met so far of shapes that are not worth a plan yet."""
     _places: PlanArrays | None = None
@@ -107,7 +109,7 @@ class Known:
         encoded = stamps.shaped(texts).dictionary_encode()
         codes = encoded.indices.to_numpy()
         counts = np.bincount(codes, minlength=len(encoded.dictionary))
-        found = np.array([self._short.get(text, _OPEN) for text in encoded.dictionary.to_pylist()], np.int64)
+        found = self._remembered(encoded.dictionary)
         new = np.flatnonzero(found == _OPEN)
         if len(new):
             shorter = encoded.dictionary.take(pa.array(new))
@@ -119,10 +121,24 @@ class Known:
             numbers = self._learned(texts, spread[codes], canonical.dictionary.to_pylist(), lines, prober)
             found[new] = numbers[which]
             often = np.flatnonzero((counts[new] > 1) & (found[new] > _OPEN))
-            if len(often) and len(self._short) < MOST_SHAPES:
-                names = pc.take(shorter, pa.array(often)).to_pylist()
-                self._short.update(zip(names, found[new[often]].tolist(), strict=True))
+            if len(often) and sum(map(len, self._short[1])) < MOST_SHAPES:
+                self._short[0].append(pc.take(shorter, pa.array(often)))
+                self._short[1].append(found[new[often]])
         return np.maximum(found, NONE)[codes]
+
+    def _remembered(self, shapes: pa.Array) -> Any:
+        """The number of each of these, hexadecimal letters and all, or _OPEN."""
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        names, numbers = self._short
+        if not names:
+            return np.full(len(shapes), _OPEN)
+        if len(names) > 1:
+            names[:], numbers[:] = [pa.concat_arrays(names)], [np.concatenate(numbers)]
+        place = pc.fill_null(pc.index_in(shapes, value_set=names[0]), -1).to_numpy()
+        return np.where(place < 0, _OPEN, numbers[0][place])
 
     def _learned(self, texts: pa.Array, which: Any, shapes: list[str], lines: Any, prober: Prober) -> Any:
         """The number of each shape's plan, NONE, or _OPEN where that is open; `which` shape each line has, or -1."""
@@ -151,9 +167,9 @@ class Known:
         self._seen[shape] = self._seen.get(shape, 0) + lines
         return self._seen[shape] >= WORTH
 
-    def keys(self, texts: pa.Array, raw: Any, starts: Any, plan: Any, prober: Prober) -> Any:
-        """What each line is called by: the number in `named`, or NONE. The line begins at `starts` in `raw` and has
-        the plan of that number."""
+    def keys(self, texts: pa.Array, lines: Any, raw: Any, starts: Any, plan: Any, prober: Prober) -> Any:
+        """What each of these `lines` of `texts` is called by: the number in `named`, or NONE. The line begins at
+        `starts` in `raw` and has the plan of that number."""
         import numpy as np
         import pyarrow as pa
 
@@ -161,12 +177,16 @@ class Known:
         lengths = np.bincount(line, weights=sizes, minlength=len(starts)).astype(np.int64)
         told = strings(raw[ranges(at, sizes)], np.append(0, np.cumsum(lengths))).dictionary_encode()
         values = told.dictionary.to_pylist()
-        both = plan * max(len(values), 1) + told.indices.to_numpy()
-        pair, first, back = np.unique(both, return_index=True, return_inverse=True)
-        pairs = [(number // len(values), values[number % len(values)]) for number in pair.tolist()]
+        both = pa.array(plan * max(len(values), 1) + told.indices.to_numpy()).dictionary_encode()
+        back = both.indices.to_numpy()
+        pairs = [(number // len(values), values[number % len(values)]) for number in both.dictionary.to_pylist()]
         new = [n for n, (number, value) in enumerate(pairs) if self._is_new(number, value)]
         if new:
-            for n, probe in zip(new, prober.probes(texts.take(pa.array(first[new])), [""] * len(new)), strict=True):
+            first = np.empty(len(pairs), np.int64)
+            first[back[::-1]] = np.arange(len(back))[::-1]
+            for n, probe in zip(
+                new, prober.probes(texts.take(pa.array(lines[first[new]])), [""] * len(new)), strict=True
+            ):
                 self._learn(*pairs[n], probe)
         return np.array([self._keys[number].get(value, NONE) for number, value in pairs], np.int64)[back]
 

@@ -47,7 +47,8 @@ _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NUMBER = re.compile(r"([0-9]\w*)", re.ASCII)
 _DIGIT = re.compile("[0-9]")
 _JSON_DIGITS = re.compile(r"\.[0-9]+|[^.](?:0|[1-9][0-9]*)", re.ASCII)
-_ESCAPED = re.compile(r"\\u|\\x", re.IGNORECASE)
+_ESCAPED = re.compile(r"\\u|\\x|\\[bfnrt][0-9]", re.IGNORECASE)
+"""What may be other characters once it is decoded, so that a number begins there which did not in the line."""
 _PAIRS = re.compile(r"\{|[A-Za-z_@][\w.@/\-]*=", re.ASCII)
 
 
@@ -56,6 +57,8 @@ class Plan:
     """Of the lines of one shape."""
 
     time: Span
+    form: str
+    """How the time is written: its text with each digit a 0."""
     is_value: bool
     """Whether the time is the value of a field (`stamps.read`)."""
     telling: tuple[Span, ...]
@@ -89,57 +92,86 @@ class Probe:
 
 def made(probes: Sequence[Probe], context: Context, digits_enough: re.Pattern[str]) -> list[Plan | None]:
     """The plan that each of the lines gives. None: there is none."""
-    usable = [p.text.isascii() and not _ESCAPED.search(p.text) for p in probes]
-    spans = [_spans_of_times(probe.text) if use else [] for probe, use in zip(probes, usable, strict=True)]
-    times = _right(probes, spans, context)
+    forms = _masked([probe.text for probe in probes])
+    # Two lines of a shape mostly differ in digits alone.
+    known = {form: _outline(form) for form in dict.fromkeys(forms)}
+    outlines = [known[form] for form in forms]
+    times = _right(probes, outlines, context)
     return [
-        _plan(probe, right[0], digits_enough) if len(right) == 1 and not _may_be(probe, found, right[0]) else None
-        for probe, found, right in zip(probes, spans, times, strict=True)
+        _plan(probe, form, outline, right[0], digits_enough)
+        if len(right) == 1 and not _may_be(probe, outline, right[0])
+        else None
+        for probe, form, outline, right in zip(probes, forms, outlines, times, strict=True)
     ]
 
 
-def _may_be(probe: Probe, spans: Sequence[Span], time: Span) -> bool:
+def _masked(lines: Sequence[str]) -> list[str]:
+    """The lines with each digit a 0."""
+    import pyarrow as pa
+
+    masked: list[str] = stamps.shaped(pa.array(lines, pa.string())).to_pylist()
+    return masked
+
+
+@dataclass(frozen=True, slots=True)
+class _Outline:
+    """What a line tells whatever its digits are."""
+
+    is_pairs: bool
+    times: tuple[Span, ...]
+    """Where a time may stand; none in a line that can't have a plan."""
+    telling: tuple[Span, ...]
+    numbers: tuple[Span, ...]
+
+
+def _outline(line: str) -> _Outline:
+    is_pairs = bool(_PAIRS.match(line))
+    if not line.isascii() or _ESCAPED.search(line):
+        return _Outline(is_pairs, (), (), ())
+    bare = _QUOTED.sub(lambda match: " " * len(match[0]), line) if line.startswith("{") else ""
+    return _Outline(is_pairs, _spans_of_times(line), tuple(_found(_TELLING, line)), tuple(_found(_NUMBER, bare)))
+
+
+def _may_be(probe: Probe, outline: _Outline, time: Span) -> bool:
     """Whether another place could be read as the time, or taken off the message's front as one, for other digits."""
+    others = [at for at, _ in outline.times if not time[0] <= at < sum(time)]
+    if not others:
+        return False
     line = probe.text
-    others = [at for at, _ in spans if not time[0] <= at < sum(time)]
-    if _is_pairs(line):
+    if outline.is_pairs:
         return any(_TIME_KEY.search(line, max(at - 60, 0), at) for at in others)
     message = line.find(probe.message.partition("\n")[0])
     return any(at <= message + 1 for at in others)
 
 
-def _plan(probe: Probe, time: Span, digits_enough: re.Pattern[str]) -> Plan | None:
-    line, shape = probe.text, probe.shape
-    telling = {*_found(_TELLING, line), *_places(probe)}
+def _plan(probe: Probe, form: str, outline: _Outline, time: Span, digits_enough: re.Pattern[str]) -> Plan | None:
+    shape = probe.shape
+    telling = {*outline.telling, *_places(probe)}
     if None in telling:
         return None
-    bare = _QUOTED.sub(lambda match: " " * len(match[0]), line) if line.startswith("{") else ""
     rest = shape[: time[0]] + "T" + shape[sum(time) :]
     return Plan(
         time,
-        is_value=_is_pairs(line),
+        form[time[0] : sum(time)],
+        is_value=outline.is_pairs,
         telling=tuple(sorted(span for span in telling if span)),
-        numbers=tuple(_found(_NUMBER, bare)),
+        numbers=outline.numbers,
         is_risky=bool(digits_enough.search(rest)),
     )
 
 
-def _is_pairs(line: str) -> bool:
-    return bool(_PAIRS.match(line))
-
-
-def _spans_of_times(line: str) -> list[Span]:
+def _spans_of_times(line: str) -> tuple[Span, ...]:
     found = {match.span() for pattern in (_TIMES, _WHOLE) for match in pattern.finditer(line)}
-    return [(start, end - start) for start, end in sorted(found) if not _MAYBE_YEAR.match(line, start)]
+    return tuple((start, end - start) for start, end in sorted(found) if not _MAYBE_YEAR.match(line, start))
 
 
-def _right(probes: Sequence[Probe], spans: Sequence[Sequence[Span]], context: Context) -> list[list[Span]]:
+def _right(probes: Sequence[Probe], outlines: Sequence[_Outline], context: Context) -> list[list[Span]]:
     """Of the places that look like a time, those that tell the line's."""
     import pyarrow as pa
 
     right: list[list[Span]] = [[] for _ in probes]
     for is_value in (False, True):
-        asked = [(n, span) for n, probe in enumerate(probes) for span in spans[n] if _is_pairs(probe.text) == is_value]
+        asked = [(n, span) for n, line in enumerate(outlines) if line.is_pairs == is_value for span in line.times]
         texts = pa.array([probes[n].text[at : at + size] for n, (at, size) in asked], pa.string())
         read = stamps.read(texts, context, value=is_value)
         for (n, span), micros, known in zip(asked, read.micros.tolist(), read.known.tolist(), strict=True):
@@ -153,8 +185,15 @@ def _places(probe: Probe) -> Iterator[Span | None]:
     for name, value in zip(NAMED, probe.named, strict=True):
         if name in ("level", "template") or not value or not _DIGIT.search(value):
             continue
-        places = [match.start() for match in re.finditer(re.escape(value), probe.text)]
+        places = list(_occurrences(value, probe.text))
         yield from ((at, len(value)) for at in places) if places else (None,)
+
+
+def _occurrences(value: str, line: str) -> Iterator[int]:
+    at = line.find(value)
+    while at >= 0:
+        yield at
+        at = line.find(value, at + len(value))
 
 
 def _found(pattern: re.Pattern[str], line: str) -> Iterator[Span]:
@@ -171,8 +210,14 @@ class PlanArrays:
         self.count = len(plans)
         self.numbers = Places([plan.numbers for plan in plans])
         self.telling = Places([plan.telling for plan in plans])
-        self.times = np.array([(*plan.time, plan.is_value) for plan in plans], np.int64).reshape(-1, 3)
-        """First byte, bytes, and whether it is the value of a field."""
+        forms = {(plan.form, plan.is_value): None for plan in plans}
+        self.forms = [(stamps.layout_of(form), is_value) for form, is_value in forms]
+        """The ways in which times are written; whether as the value of a field."""
+        numbers = {form: number for number, form in enumerate(forms)}
+        self.form = np.array([numbers[plan.form, plan.is_value] for plan in plans], np.int64)
+        """Which of `forms`."""
+        self.time = np.array([plan.time[0] for plan in plans], np.int64)
+        """The first byte of the time."""
         self.risky = np.array([plan.is_risky for plan in plans], bool)
 
 

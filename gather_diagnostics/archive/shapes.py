@@ -72,3 +72,11 @@ def cut(raw: Any, starts: Any, sizes: Any) -> pa.Array:
     import numpy as np
 
     return strings(raw[ranges(starts, sizes)], np.append(0, np.cumsum(sizes)))
+
+
+def rows(raw: Any, starts: Any, size: int) -> Any:
+    """The pieces of these bytes that are `size` long, as rows of a matrix (uint8)."""
+    import numpy as np
+
+    # Nearly ten times as fast as `cut`, which has to find the place of every byte.
+    return np.lib.stride_tricks.sliding_window_view(raw, size)[starts]

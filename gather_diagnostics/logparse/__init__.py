@@ -18,6 +18,7 @@ from gather_diagnostics.logparse.bulk import Part, bulk
 from gather_diagnostics.logparse.lanes import everyday
 from gather_diagnostics.logparse.lines import LINE_BYTES, Tally, split
 from gather_diagnostics.logparse.records import Context, Record
+from gather_diagnostics.logparse.starts import begins
 from gather_diagnostics.logparse.stream import line_time, parse
 from gather_diagnostics.logparse.whole import Sieve, records, singles
 
@@ -30,6 +31,7 @@ __all__ = [
     "Sieve",
     "Tally",
     "batches",
+    "begins",
     "bulk",
     "everyday",
     "line_time",

@@ -123,20 +123,34 @@ def _numbered(data: bytes, number: int, tally: Tally) -> tuple[pa.Array, Any, in
     """The lines that are not blank, their numbers, and how many lines, blank ones included."""
     import numpy as np
     import pyarrow as pa
+
+    lines, starts = _lines(data)
+    tally.undecodable += 0 if data.isascii() else _undecodable(data)
+    blank = _blank(lines, np.frombuffer(data, np.uint8)[starts])
+    tally.lines += len(lines)
+    tally.blank += len(blank)
+    numbers = np.delete(np.arange(number, number + len(lines)), blank)
+    return lines.take(pa.array(numbers - number)) if len(blank) else lines, numbers, len(lines)
+
+
+def _blank(lines: pa.Array, first: Any) -> Any:
+    """The positions of the lines that are blank; `first` is the first byte of each, or its newline."""
+    import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    lines, _ = _lines(data)
-    tally.undecodable += 0 if data.isascii() else _undecodable(data)
-    blank = pc.match_substring_regex(lines, BLANK).to_numpy(zero_copy_only=False)
-    tally.lines += len(lines)
-    tally.blank += int(blank.sum())
-    numbers = np.flatnonzero(~blank) + number
-    return lines.filter(pa.array(~blank)), numbers, len(lines)
+    # Few lines begin as a blank one might.
+    maybe = np.flatnonzero((first <= ord(" ")) | (first >= 128))
+    return maybe[pc.match_substring_regex(lines.take(pa.array(maybe)), BLANK).to_numpy(zero_copy_only=False)]
 
 
 def _is_long(data: bytes, cap: int) -> bool:
     import numpy as np
 
+    half = cap // 2
+    if half and all(data.find(b"\n", at, at + half) >= 0 for at in range(0, len(data), half)):
+        # Two newlines in a row lie less than two such stretches apart.
+        return False
     return bool(np.diff(np.flatnonzero(np.frombuffer(data, np.uint8) == 10), prepend=-1).max(initial=0) - 1 > cap)
 
 

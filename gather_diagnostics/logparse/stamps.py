@@ -57,6 +57,11 @@ class Layout:
     end: int
     """Where the time ends."""
 
+    @property
+    def is_zoneless(self) -> bool:
+        """Whether it takes a zone that is not written there."""
+        return "epoch" not in self.spans and _zone(self) is None
+
 
 @dataclass(frozen=True, slots=True)
 class Times:
@@ -77,13 +82,14 @@ def read(texts: pa.Array, context: Context, *, value: bool = False) -> Times:
     count = len(texts)
     times = Times(np.zeros(count, np.int64), np.zeros(count, bool), np.zeros(count, bool))
     for where, layout, matrix in _shapes(texts):
-        if "epoch" in layout.spans:
-            micros, known = _epochs(matrix, layout, context, value)
-        else:
-            micros, known = _dates(matrix, layout, context)
-            times.zoneless[where] = _zone(layout) is None
-        times.micros[where], times.known[where] = micros, known
+        times.micros[where], times.known[where] = of_rows(matrix, layout, context, value=value)
+        times.zoneless[where] = layout.is_zoneless
     return times
+
+
+def of_rows(matrix: Any, layout: Layout, context: Context, *, value: bool = False) -> tuple[Any, Any]:
+    """Microseconds, and whether they are known, of texts of that layout: the rows of a matrix (uint8)."""
+    return _epochs(matrix, layout, context, value) if "epoch" in layout.spans else _dates(matrix, layout, context)
 
 
 def ends(texts: pa.Array) -> Any:
@@ -111,7 +117,7 @@ def _shapes(texts: pa.Array) -> Iterator[tuple[Any, Layout, Any]]:
         where = order[bounds[number] : bounds[number + 1]]
         sample = texts[int(where[0])].as_py()
         # With a year or without: the one pattern that looks at what the digits are.
-        layout = _layout(re.sub("[0-9]", "0", sample), sample if " 19" in sample or " 20" in sample else "")
+        layout = layout_of(re.sub("[0-9]", "0", sample), sample if " 19" in sample or " 20" in sample else "")
         if layout is not None and sample.isascii():
             alike = texts.take(pa.array(where))
             data = np.frombuffer(alike.buffers()[2], np.uint8, count=len(where) * len(sample))
@@ -130,7 +136,9 @@ def shaped(texts: pa.Array) -> pa.Array:
 
 
 @functools.lru_cache(maxsize=4096)
-def _layout(shape: str, sample: str) -> Layout | None:
+def layout_of(shape: str, sample: str = "") -> Layout | None:
+    """Where the parts of the time stand at the front of such texts, their digits 0; None without one. A `sample` tells
+    a year at its end from another number."""
     text = sample or shape
     start = 1 if text[:1] in ("[", "(") else 0
     for pattern, names in _FORMS:

@@ -65,6 +65,7 @@ _CLIENTS = (
 _GAP = "(?:[ +-]|%20)?"
 _CARD_START = r"\b(?:4[0-9]|5[0-9]|6[0-9]|3[0-9]|2[2-7])[0-9]{2}"
 _CARD_NEEDS = f"{_GAP}(?:[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]|[0-9]{{6}}{_GAP}[0-9]{{4}})"
+_CARD_REST = f"(?:{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{1,7}}|{_GAP}[0-9]{{6}}{_GAP}[0-9]{{4,5}})" + r"\b"
 _SCHEME = r"(?i:bearer|basic|token|apikey|api-key|api-token|ssws|digest|negotiate)"
 
 _TOKEN_RULES = tuple(map(_token, TOKENS))
@@ -264,9 +265,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "card-number",
-        _CARD_START
-        + f"(?:{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}{_GAP}[0-9]{{1,7}}|{_GAP}[0-9]{{6}}{_GAP}[0-9]{{4,5}})"
-        + r"\b",
+        _CARD_START + _CARD_REST,
         ("",),
         _CARD_START + _CARD_NEEDS,
         checks.is_card_number,
@@ -275,8 +274,8 @@ RULES: tuple[Rule, ...] = (
 
 BY_DIGITS = RULES[-1]
 """The one rule that asks which digits there are; to the others all digits are alike."""
-DIGITS_ENOUGH = "[0-9]{4}" + _CARD_NEEDS
-"""RE2 and Python: what it needs, whatever the digits."""
+DIGITS_ENOUGH = r"\b[0-9]{4}" + _CARD_REST.replace("%20", "%[0-9]{2}")
+"""RE2 and Python: what it takes, whatever the digits."""
 
 EMAILS = Rule(
     "email",

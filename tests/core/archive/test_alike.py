@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from propertywork import examples
 
 from gather_diagnostics import Window
 from gather_diagnostics.archive import alike, passing
@@ -17,7 +20,8 @@ from gather_diagnostics.archive.counting import Partial
 from gather_diagnostics.archive.cuts import Part
 from gather_diagnostics.archive.files import File
 from gather_diagnostics.archive.passing import Pass
-from gather_diagnostics.logparse import Block
+from gather_diagnostics.logparse import Block, stamps
+from gather_diagnostics.redaction import Redactor, rules, shapes
 
 START = datetime(2026, 3, 14, 2, tzinfo=UTC)
 CARD = "4111111111111111"
@@ -37,6 +41,8 @@ FRONTS = (
     'time={t:%Y-%m-%dT%H:%M:%S}.{ms:03d}Z level={level} status={status} request_id={hex} msg="{json}"',
     "{t:%Y-%m-%dT%H:%M:%S}.{ms:03d}000000Z stdout {part} {level} ",
     "",
+    "[{t:%Y-%m-%d %H:%M:%S} +0{few}00] ",
+    "{t:%b %d %H:%M:%S} {odd} ",
 )
 BODIES = (
     "order {n} of customer {n} in {ms} ms",
@@ -49,6 +55,7 @@ BODIES = (
     "{few}{few}:{few}{few}:{few}{few} went by",
     "Grüße {n}",
     "2026 {n} {zeros}",
+    "{word} {n}",
     "ERROR {n}\nTraceback (most recent call last):\n  File \"a.py\", line {n}, in f\nValueError: {n}",
     "fail {n}\njava.lang.Error: x\n\tat a.B(C.java:{n})\nCaused by: y.Z: {n}",
     "goroutine {n} [running]:\nmain.f(0x{hex})\n\t/a.go:{n}",
@@ -69,6 +76,7 @@ def line(number: int, draw: random.Random, fronts: list[str], bodies: list[str])
         "few": draw.randrange(3),
         "n": draw.choice([draw.randrange(10), draw.randrange(100_000, 1_000_000)]),
         "hex": f"{draw.getrandbits(64):016x}",
+        "word": "".join(draw.choices("ghijkGHIJK+-:. AZ", k=draw.randrange(1, 9))),
         "priority": draw.randrange(10, 99),
         "status": draw.choice([200, 404, 503]),
         "part": draw.choice("FFP"),
@@ -132,6 +140,49 @@ def test_no_bytes_are_lost_or_make_it_fail(
     with pytest.MonkeyPatch.context() as patch:
         counts = same(path, patch).counts
     assert counts["lines"] == (data * times).count(b"\n") if pieces else True
+
+
+DIGITS = st.text("0123456789", min_size=1, max_size=20)
+GROUPS = st.lists(st.sampled_from(["4111", "1111", "111111", "11111", "3782", "822463"]), min_size=1, max_size=6)
+GAPS = st.sampled_from(["", " ", "+", "-", "%20", "x", ":"])
+
+
+@given(
+    st.sampled_from(["", "a", "_", "("]), GAPS, GROUPS | st.lists(DIGITS, max_size=4), st.sampled_from(["", "a", "."])
+)
+@settings(max_examples=examples(500))
+def test_no_number_is_a_secret_unless_its_shape_may_be_one(front: str, gap: str, groups: list[str], back: str) -> None:
+    line = front + gap.join(groups) + back
+    shape = stamps.shaped(pa.array([line]))[0].as_py()
+    if any(shapes.spans_of(line, rules.BY_DIGITS)):
+        assert re.search(Redactor().digits_enough, shape, re.ASCII)
+
+
+def test_a_card_between_escapes_is_redacted_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def text(number: str) -> str:
+        return f'{{"time": "2026-03-14T02:00:00Z", "level": "info", "msg": "of\\t{number}"}}\n'
+
+    path = tmp_path / "app.log"
+    path.write_text(text("1234567890123456") * 40 + text(CARD) * 3 + text("%20".join(["4111", *["1111"] * 3])))
+    assert same(path, monkeypatch).redactions
+
+
+def test_lines_before_one_that_is_left_are_counted_if_it_says_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine = "2026-03-14 02:00:00,123 INFO [main] order 7 placed\n"
+    path, parsed = tmp_path / "app.log", list[str]()
+    path.write_text(fine * 20 + "".join(f"{fine}2026-03-14 02:00:01,123 INFO [main] Z{n}Q\n" for n in "ghijk") + fine)
+    left = alike.Alike.without_counted
+
+    def noted(self: alike.Alike, block: Block) -> Block:
+        rest = left(self, block)
+        parsed.extend(rest.texts.to_pylist())
+        return rest
+
+    monkeypatch.setattr(alike.Alike, "without_counted", noted)
+    assert same(path, monkeypatch).counts["lines"] == 31
+    assert sum("order" in line for line in parsed) == 2, "the first and the last of the block"
 
 
 def test_nearly_all_lines_are_counted_where_they_stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -88,6 +89,25 @@ def test_a_killed_worker_changes_nothing(tmp_path: Path, request_: Request) -> N
 def test_dask_without_a_scheduler_is_a_cluster_of_its_own(tmp_path: Path, request_: Request) -> None:
     folder = write(tmp_path / "logs", lines=300)
     same(run(folder, request_, engines.dask(), block=BLOCK), run(folder, request_))
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_give_the_rows_of_one_and_leave_the_environment(
+    tmp_path: Path, request_: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    folder, before = write(tmp_path / "logs", lines=300), dict(os.environ)
+    same(run(folder, request_, engines.local, block=BLOCK), run(folder, request_))
+    assert dict(os.environ) == before
+
+
+def test_what_the_environment_says_already_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "7")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    with engines._environment(engines._WORKERS):
+        assert (os.environ["MALLOC_ARENA_MAX"], os.environ["OPENBLAS_NUM_THREADS"]) == ("7", "1")
+    assert os.environ["MALLOC_ARENA_MAX"] == "7"
+    assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(tmp_path: Path, request_: Request, monkeypatch) -> None:
