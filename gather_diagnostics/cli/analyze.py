@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gather_diagnostics.cli.options import load_config, on_bug, output_options, show
+from gather_diagnostics.cli.options import load_config, on_bug, output_options
+from gather_diagnostics.cli.result import show
 
 if TYPE_CHECKING:
     from gather_diagnostics.model import Evidence

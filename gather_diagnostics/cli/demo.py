@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from gather_diagnostics.cli.options import load_config, on_bug, output_options, show
+from gather_diagnostics.cli.options import load_config, on_bug, output_options
+from gather_diagnostics.cli.result import show
 
 
 @click.command(short_help="Play a staged incident; nothing to configure.")

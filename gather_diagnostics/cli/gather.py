@@ -8,7 +8,8 @@ import click
 
 from gather_diagnostics import __version__
 from gather_diagnostics.cli.asking import build_request, choose_sources
-from gather_diagnostics.cli.options import config_option, load_config, on_bug, output_options, show, sign_option
+from gather_diagnostics.cli.options import config_option, load_config, on_bug, output_options, sign_option
+from gather_diagnostics.cli.result import show
 from gather_diagnostics.cli.share import share_delivered, share_option
 from gather_diagnostics.cli.surveys import show_surveys, surveyed
 
