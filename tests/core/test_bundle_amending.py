@@ -270,6 +270,7 @@ def test_the_journal_grows_and_its_neighbours_do_not_change(real: Written, evide
     assert len(read(real.folder).tables["journal"]) == 3
 
 
+@pytest.mark.slow
 def test_who_amends_at_the_same_moment_loses_nothing(real: Written, evidence: Evidence) -> None:
     def one(number: int) -> None:
         at = evidence.request.asked + timedelta(minutes=number)
@@ -304,6 +305,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, name: str, number: int, below: Path
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exchanges", [True, False])
 def test_every_failing_rename_leaves_whole_bundles(
     evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanges: bool

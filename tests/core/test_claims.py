@@ -116,6 +116,7 @@ def test_a_fresh_bundle_bears_out_every_claim(bundle: Path) -> None:
     assert found.figures > 40
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["healthy", "interrupted", "partial", "empty", "no metrics"])
 def test_so_do_partial_and_empty_ones(made: str, tmp_path: Path) -> None:
     whole = evidence(broken=made != "healthy")
@@ -330,6 +331,7 @@ def test_odd_findings_make_no_traceback(bundle: Path, id_: str, details: Json, o
     assert compared(bundle, once).problems
 
 
+@pytest.mark.slow
 def test_no_more_checks_than_can_be_looked_at(bundle: Path, once: Evidence) -> None:
     def change(document: Json) -> None:
         its = claim(document, "claim:error_rate")

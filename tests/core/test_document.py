@@ -221,6 +221,7 @@ def test_timeline_is_in_order_and_tells_change_onset_and_first_error() -> None:
     )
 
 
+@pytest.mark.slow
 def test_timeline_keeps_200_nearest_the_onset_and_counts_the_rest() -> None:
     document = view(sample.large())
     entries = document["timeline"]
@@ -568,6 +569,7 @@ def test_cut_says_so() -> None:
 # Sizes and limits
 
 
+@pytest.mark.slow
 def test_five_thousand_rows_are_fast_and_markdown_fits_an_issue() -> None:
     evidence = sample.large()
     render(view(sample.incident()))
@@ -579,6 +581,7 @@ def test_five_thousand_rows_are_fast_and_markdown_fits_an_issue() -> None:
     Page(files["evidence.html"].decode())
 
 
+@pytest.mark.slow
 def test_markdown_that_would_not_fit_is_cut_and_says_so() -> None:
     evidence = sample.large()
     long = "".join(f"word{i} " for i in range(200))

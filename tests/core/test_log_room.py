@@ -249,6 +249,8 @@ window = Window(end - hour, end)
 request = Request("x", end, window, window.shifted(-hour), window)
 assert [g for g in pipeline.gather(request, {"slow": Slow()}).gaps if g.source == "slow"] == []
 import pyarrow
+
+pytestmark = pytest.mark.slow
 print("scipy.stats" in sys.modules, pyarrow.default_memory_pool().backend_name)
 """
     done = subprocess.run(

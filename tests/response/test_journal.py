@@ -120,6 +120,7 @@ def test_of_an_endless_journal_the_latest_are_told(evidence: Evidence, now: date
     assert document["timeline_omitted"] > 50
 
 
+@pytest.mark.slow
 @given(st.text(max_size=400), st.text(max_size=400))
 def test_any_words_can_be_entered_and_told(title: str, answer: str) -> None:
     from conftest import NOW

@@ -16,6 +16,8 @@ from scenarioplay import Played, play
 from gather_diagnostics import plugins, runner
 from gather_diagnostics.bundle.verifying import contradictions
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 SCHEMAS = HERE.parents[1] / "docs" / "schema"
 NAMES = sorted(path.stem for path in HERE.glob("*.yaml"))

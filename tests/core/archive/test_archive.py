@@ -21,6 +21,8 @@ from gather_diagnostics.errors import InputError, NoSourceError
 from gather_diagnostics.progress import Silent, Step
 from gather_diagnostics.selection import lines_in
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 
 

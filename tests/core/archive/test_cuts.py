@@ -24,6 +24,8 @@ from gather_diagnostics.errors import NoSourceError
 from gather_diagnostics.logparse import Context, parse, split
 from gather_diagnostics.selection import lines_in
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 20, tzinfo=UTC)
 WINDOW = Window(START, NOW)
 REQUEST = Request("shop", NOW, WINDOW, WINDOW, WINDOW)

@@ -179,6 +179,7 @@ def test_a_folder_swept_before_it_is_locked_is_made_anew(tmp_path: Path, monkeyp
     assert hidden(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_writers_and_sweepers_side_by_side(tmp_path: Path, now: datetime) -> None:
     """Sweeping all the time, as other writers do, takes nothing from a living writer."""
     evidence, stop = sample_evidence(now), threading.Event()
