@@ -23,6 +23,8 @@ from gather_diagnostics.document.summary import print_summary
 from gather_diagnostics.runner import shelf
 from gather_diagnostics.selection import line_counts, line_times, lines_by, lines_in
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -249,8 +251,6 @@ window = Window(end - hour, end)
 request = Request("x", end, window, window.shifted(-hour), window)
 assert [g for g in pipeline.gather(request, {"slow": Slow()}).gaps if g.source == "slow"] == []
 import pyarrow
-
-pytestmark = pytest.mark.slow
 print("scipy.stats" in sys.modules, pyarrow.default_memory_pool().backend_name)
 """
     done = subprocess.run(
