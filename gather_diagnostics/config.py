@@ -40,6 +40,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from gather_diagnostics.errors import ConfigError, InputError
 from gather_diagnostics.model import KnownError
 from gather_diagnostics.redaction.settings import Redaction
+from gather_diagnostics.textfiles import read_text
 
 if TYPE_CHECKING:
     from gather_diagnostics.plugins import Collector
@@ -224,18 +225,11 @@ def read(path: Path) -> Config:
 
 def _composed(path: Path) -> tuple[yaml.Node | None, Any]:
     """The file as YAML's nodes, which know their lines, and as values."""
+    text = read_text(path, "the configuration", LARGEST, "the configuration file")
     try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ConfigError(f"{path} is larger than {LARGEST:,} bytes: is this the configuration file?")
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
         _refuse_aliases(path, node)
         return node, yaml.SafeLoader("").construct_document(node) if node is not None else {}
-    except OSError as error:
-        raise ConfigError(f"can't read the configuration {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

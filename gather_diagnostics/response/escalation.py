@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from gather_diagnostics.errors import ConfigError, InputError
+from gather_diagnostics.errors import InputError
 from gather_diagnostics.response.runbooks.entries import Entries
 from gather_diagnostics.response.severity import SCHEMES, rank
+from gather_diagnostics.textfiles import read_text
 from gather_diagnostics.windows import duration
 
 SHIPPED = "escalation-matrix.yaml"
@@ -49,28 +50,16 @@ def read(path: Path | None) -> Matrix:
     if path is None:
         shipped = files("runbooks") / SHIPPED
         return parse(shipped.read_text(encoding="utf-8"), SHIPPED)
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ConfigError(f"{path} is larger than {LARGEST:,} bytes: is this the escalation matrix?")
-        return parse(content.decode("utf-8-sig"), str(path))
-    except OSError as error:
-        raise ConfigError(f"can't read the escalation matrix {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+    return parse(read_text(path, "the escalation matrix", LARGEST, "the escalation matrix"), str(path))
 
 
 def parse(text: str, where: str) -> Matrix:
     """`text` of the file `where`. Raises ConfigError, as `read` does."""
-    import yaml
-
     entries = Entries(text, where, 1)
     entries.only(KEYS)
-    values = yaml.safe_load(text) or {}
     scheme = entries.choice("scheme", tuple(SCHEMES), "sev")
     entries.keys("roles")
-    known = {str(name): str(words or "") for name, words in values["roles"].items()}
+    known = {str(name): str(words or "") for name, words in entries.value("roles").items()}
     there = entries.keys("levels")
     for name in there:
         if name not in SCHEMES[scheme]:
@@ -78,7 +67,8 @@ def parse(text: str, where: str) -> Matrix:
     for name in SCHEMES[scheme]:
         if name not in there:
             entries.fail(("levels",), f"{name} is missing: every level needs an entry")
-    return Matrix(tuple(_level(entries, name, values["levels"][name], known) for name in SCHEMES[scheme]), known)
+    levels = entries.value("levels")
+    return Matrix(tuple(_level(entries, name, levels[name], known) for name in SCHEMES[scheme]), known)
 
 
 def plan(severity: Mapping[str, Any], matrix: Matrix, owner: str) -> dict[str, Any]:

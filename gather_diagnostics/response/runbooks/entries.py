@@ -40,6 +40,10 @@ class Entries:
     def has(self, key: str) -> bool:
         return self._values.get(key) is not None
 
+    def value(self, key: str) -> Any:
+        """What YAML has there, nothing asked of it; None where the key is missing."""
+        return self._values.get(key)
+
     def text(self, key: str, default: str | None = None) -> str:
         """A text that is not empty; without a default the key must be there."""
         value = self._values.get(key)

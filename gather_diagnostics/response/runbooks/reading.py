@@ -16,6 +16,7 @@ from gather_diagnostics.response.runbooks.entries import Entries
 from gather_diagnostics.response.runbooks.model import KINDS, Runbook, Step, When
 from gather_diagnostics.response.runbooks.sections import Section, cut
 from gather_diagnostics.response.runbooks.steps import step_of
+from gather_diagnostics.textfiles import read_text
 
 LARGEST = 100_000
 """Bytes of a file."""
@@ -27,16 +28,7 @@ _FENCE = re.compile(r"---[ \t]*")
 
 def read(path: Path | Traversable) -> Runbook:
     """Raises ConfigError for a file that can't be read or is no runbook."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(LARGEST + 1)
-        if len(content) > LARGEST:
-            raise ConfigError(f"{path}:1: is larger than {LARGEST:,} bytes: is this a runbook?")
-        return parse(content.decode("utf-8-sig"), str(path))
-    except OSError as error:
-        raise ConfigError(f"can't read the runbook {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}:1: is not UTF-8 text (byte {error.start}): save it as UTF-8") from error
+    return parse(read_text(path, "the runbook", LARGEST, "a runbook", f"{path}:1:"), str(path))
 
 
 def parse(text: str, where: str) -> Runbook:
