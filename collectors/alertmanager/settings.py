@@ -6,6 +6,8 @@ from pydantic import Field
 
 from gather_diagnostics.http.settings import ServerSettings
 
+NAME = "alertmanager"
+
 
 class AlertmanagerSettings(ServerSettings):
     """`sources.alertmanager` in diagnostics.yaml. Texts may hold '{service}'."""

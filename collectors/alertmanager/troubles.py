@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collectors.alertmanager.settings import NAME
 from gather_diagnostics import Gap
 from gather_diagnostics.http.errors import AnswerError, OutOfTimeError, Trouble
 from gather_diagnostics.http.troubles import Server, cut, told
 from gather_diagnostics.model import Cause
 
-NAME = "alertmanager"
 FINAL: frozenset[Cause] = frozenset({"unreachable", "denied", "throttled", "not_configured", "not_found"})
 
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from collectors.forge.settings import ForgeSettings
+from collectors.forge.settings import NAME, ForgeSettings
 from gather_diagnostics import Gap
 
-NAME = "forge"
 Kind = Literal["github", "gitlab"]
 
 _SCP = re.compile(r"^(?:[^@/\s]+@)?([A-Za-z0-9.-]+):(?!//)/*(.+)$")

@@ -9,10 +9,9 @@ from itertools import islice
 from collectors.forge.client import Client
 from collectors.forge.github import GitHub
 from collectors.forge.gitlab import GitLab
-from collectors.forge.place import NAME
 from collectors.forge.records import Brought, Deployment, Dialect, Merged
 from collectors.forge.rows import Files, Row, deployment_row, merged_row, release_row
-from collectors.forge.settings import ForgeSettings
+from collectors.forge.settings import NAME, ForgeSettings
 from collectors.forge.troubles import gap, is_final
 from gather_diagnostics import Gap, Request, Rows, Skew
 from gather_diagnostics.http.clock import asked_on

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from gather_diagnostics.config import LocalPath
 
+NAME = "forge"
+
 
 class ForgeSettings(BaseModel):
     """`sources.forge` in diagnostics.yaml. Texts may hold '{service}'."""

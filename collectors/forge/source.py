@@ -1,18 +1,17 @@
-"""The collector's three entrances."""
+"""The collector's entrances. What asks a forge is imported in them: other sources need not wait for it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from collectors.forge.client import Client
-from collectors.forge.place import NAME, Place, Unknown, find_place
-from collectors.forge.reading import Reading, dialect
-from collectors.forge.settings import ForgeSettings
-from collectors.forge.troubles import gap
+from collectors.forge.place import Place, Unknown, find_place
+from collectors.forge.settings import NAME, ForgeSettings
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target
-from gather_diagnostics.http.errors import TROUBLES
+
+if TYPE_CHECKING:
+    from collectors.forge.client import Client
 
 
 class Forge:
@@ -41,6 +40,10 @@ class Forge:
         if isinstance(place, Gap):
             yield place
             return
+        from collectors.forge.reading import dialect
+        from collectors.forge.troubles import gap
+        from gather_diagnostics.http.errors import TROUBLES
+
         client = self._client(request, place)
         forge = dialect(client)
         wanted = f"an answer of {place.api}"
@@ -55,6 +58,8 @@ class Forge:
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Rows of `changes`, deployments first."""
+        from collectors.forge.reading import Reading
+
         place = self._place(request)
         if isinstance(place, Gap):
             yield place
@@ -68,4 +73,6 @@ class Forge:
             return unknown.gap
 
     def _client(self, request: Request, place: Place) -> Client:
+        from collectors.forge.client import Client
+
         return Client(place, request.source_seconds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import requests
 
-from collectors.forge.place import NAME, Place
+from collectors.forge.place import Place
+from collectors.forge.settings import NAME
 from gather_diagnostics import Gap
 from gather_diagnostics.http.errors import AnswerError, OutOfTimeError, ThrottledError, Trouble
 from gather_diagnostics.http.troubles import Server, Told, cut, told

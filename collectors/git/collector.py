@@ -1,19 +1,20 @@
-"""The git collector: what landed on the deployed branch, what was deployed, and the patches."""
+"""The git collector: what landed on the deployed branch, what was deployed, and the patches.
+
+What reads a repository is imported in its entrances: other sources need not wait for it.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from collectors.git import commands, question
-from collectors.git.command import Client, GitError
-from collectors.git.gaps import NAME, Unreadable, gap_of, shallow_gaps
-from collectors.git.history import read_stretch
-from collectors.git.reading import Reading
-from collectors.git.repository import Repository, open_repository
-from collectors.git.settings import ANY_TAG, Settings
+from collectors.git.settings import ANY_TAG, NAME, Settings
 from gather_diagnostics import Answer, Gap, Raw, Request, Rows, Target, questions
+
+if TYPE_CHECKING:
+    from collectors.git.command import Client
+    from collectors.git.repository import Repository
 
 SHARE = 0.9
 """Of the time a source may take: stops git before the runner stops waiting, so that the reason can be told."""
@@ -31,31 +32,33 @@ class Git:
 
     def plan(self, request: Request) -> Iterator[Target | Gap]:
         """The branch and folders that would be read, or the Gap that says why none can be."""
-        try:
-            repository, _ = self._open(request)
-        except Unreadable as unreadable:
-            yield unreadable.gap
+        opened = self._open(request)
+        if isinstance(opened, Gap):
+            yield opened
             return
+        repository, _ = opened
         yield from _targets(repository, self._settings)
         yield from repository.gaps
 
     def check(self, request: Request) -> Iterator[Gap]:
         """What `plan` misses, and whether the history reaches back far enough."""
-        try:
-            repository, client = self._open(request)
-        except Unreadable as unreadable:
-            yield unreadable.gap
+        opened = self._open(request)
+        if isinstance(opened, Gap):
+            yield opened
             return
+        repository, client = opened
         yield from repository.gaps
         yield from _check_history(repository, client, request)
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap]:
         """Rows of `changes`, newest first, then their raw records."""
-        try:
-            repository, client = self._open(request)
-        except Unreadable as unreadable:
-            yield unreadable.gap
+        from collectors.git.reading import Reading
+
+        opened = self._open(request)
+        if isinstance(opened, Gap):
+            yield opened
             return
+        repository, client = opened
         if repository.branch.tip is not None:
             yield from Reading(client, repository, self._settings, request).items(repository.branch.tip)
 
@@ -65,20 +68,26 @@ class Git:
         Where no revision is named the deployed branch is read, and by `log` the service's own paths (`-- .` for all).
         `log` gives `COMMIT`, `DATE`, `AUTHOR` and `SUBJECT`, the others one column `LINE`. Nothing is fetched.
         """
+        from collectors.git import commands, question
+
         try:
             command = commands.parse(query)
         except ValueError as error:
             yield questions.refused(NAME, query, str(error), f"ask one of: {'; '.join(commands.FORMS)}")
             return
-        try:
-            repository, client = self._open(request)
-        except Unreadable as unreadable:
-            yield unreadable.gap
-            return
-        yield question.answer(repository, client, command, query)
+        opened = self._open(request)
+        yield opened if isinstance(opened, Gap) else question.answer(*opened, command, query)
 
-    def _open(self, request: Request) -> tuple[Repository, Client]:
-        return open_repository(self._settings, request.service, time.monotonic() + SHARE * request.source_seconds)
+    def _open(self, request: Request) -> tuple[Repository, Client] | Gap:
+        """Or the Gap that says why there is none."""
+        from collectors.git.gaps import Unreadable
+        from collectors.git.repository import open_repository
+
+        end = time.monotonic() + SHARE * request.source_seconds
+        try:
+            return open_repository(self._settings, request.service, end)
+        except Unreadable as unreadable:
+            return unreadable.gap
 
 
 def _targets(repository: Repository, settings: Settings) -> Iterable[Target]:
@@ -102,6 +111,10 @@ def _found(settings: Settings) -> str:
 
 
 def _check_history(repository: Repository, client: Client, request: Request) -> Iterator[Gap]:
+    from collectors.git.command import GitError
+    from collectors.git.gaps import gap_of, shallow_gaps
+    from collectors.git.history import read_stretch
+
     if repository.branch.tip is None:
         return
     try:

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 
 from collectors.git.command import GitError, GitKilled, GitMissing, GitTimeout
 from collectors.git.history import Node
+from collectors.git.settings import NAME
 from gather_diagnostics import Gap
 
-NAME = "git"
 MOST_WORDS = 300
 
 SKEW = timedelta(minutes=5)

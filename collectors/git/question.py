@@ -9,9 +9,10 @@ from itertools import islice
 
 from collectors.git.command import Client, GitError, split
 from collectors.git.commands import Command, Revisions
-from collectors.git.gaps import NAME, gap_of
+from collectors.git.gaps import gap_of
 from collectors.git.history import DIFF_OPTIONS, LOG, decode, moment
 from collectors.git.repository import Repository, resolve
+from collectors.git.settings import NAME
 from gather_diagnostics import Answer, Gap, questions
 from gather_diagnostics.model import Cell
 

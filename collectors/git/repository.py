@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collectors.git.command import Client, GitError
-from collectors.git.gaps import NAME, Unreadable, gap_of, missing_git
-from collectors.git.settings import Settings
+from collectors.git.gaps import Unreadable, gap_of, missing_git
+from collectors.git.settings import NAME, Settings
 from collectors.git.web import Site, site_of
 from gather_diagnostics import Gap
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from gather_diagnostics.config import LocalPath
 
+NAME = "git"
 ANY_TAG = ["*"]
 """The default of `tag_patterns`: guess which tags are releases. Anything else is taken at its word."""
 

@@ -1,21 +1,18 @@
-"""The collector's entrances."""
+"""The collector's entrances. What talks to a cluster is imported in them: other sources need not wait for it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from collectors.kubernetes import access, commands, permissions, troubles
-from collectors.kubernetes.client import TROUBLE, Api
-from collectors.kubernetes.clocks import on_the_first
-from collectors.kubernetes.credentials import CredentialError, configuration
-from collectors.kubernetes.inventory import POD
-from collectors.kubernetes.kubeconfig import KubeconfigError, Place, places
-from collectors.kubernetes.question import Question, labelled
-from collectors.kubernetes.reading import Reading, wanted
+from collectors.kubernetes import permissions
 from collectors.kubernetes.settings import NAME, KubernetesSettings
 from gather_diagnostics import Answer, Gap, Raw, Request, Rows, Skew, Target, questions
+
+if TYPE_CHECKING:
+    from collectors.kubernetes.client import Api
+    from collectors.kubernetes.kubeconfig import Place
 
 SHARE = 0.9
 """Of the source's time that is used; the rest is for handing over."""
@@ -49,6 +46,11 @@ class Kubernetes:
 
     def check(self, request: Request) -> Iterable[Gap | Skew]:
         """Ask for the version, for the rights, and for one pod: tells address, TLS, credentials, rights and clock."""
+        from collectors.kubernetes import access, troubles
+        from collectors.kubernetes.client import TROUBLE
+        from collectors.kubernetes.inventory import POD
+        from collectors.kubernetes.reading import wanted
+
         for opened in self._opened(request):
             if isinstance(opened, Gap):
                 yield opened
@@ -66,6 +68,9 @@ class Kubernetes:
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Cluster by cluster: find the service's workloads, then everything about them, logs last."""
+        from collectors.kubernetes.clocks import on_the_first
+        from collectors.kubernetes.reading import Reading
+
         yield from on_the_first(
             [opened] if isinstance(opened, Gap) else Reading(self.settings, request, *opened).read()
             for opened in self._opened(request)
@@ -77,6 +82,9 @@ class Kubernetes:
         with `-c`, `--previous`, `--tail N`, `--since 10m`. The columns are kubectl's; `top` gives cores and bytes as
         numbers, `logs` one column `LINE`, the newest lines of one pod.
         """
+        from collectors.kubernetes import commands
+        from collectors.kubernetes.question import Question, labelled
+
         try:
             command = commands.parse(query, secrets=self.settings.secrets)
         except ValueError as error:
@@ -92,6 +100,8 @@ class Kubernetes:
 
     def _places(self, request: Request) -> list[Place] | list[Gap]:
         """Where to read, by the kubeconfig; or the gap that says why nowhere."""
+        from collectors.kubernetes import troubles
+        from collectors.kubernetes.kubeconfig import KubeconfigError, places
 
         def filled(setting: str) -> str:
             return setting.replace("{service}", request.service).strip()
@@ -106,6 +116,10 @@ class Kubernetes:
     def _opened(self, request: Request) -> Iterator[tuple[Place, Api, float] | Gap]:
         """Each cluster with a connection and when its time ends (time.monotonic()), or why there is none. The
         connection is closed when the next one is asked for."""
+        from collectors.kubernetes import troubles
+        from collectors.kubernetes.client import Api
+        from collectors.kubernetes.credentials import CredentialError, configuration
+
         for place, end in _shared(self._places(request), request.source_seconds * SHARE):
             if isinstance(place, Gap):
                 yield place

@@ -1,4 +1,5 @@
-"""The collector: finds the files and has them read."""
+"""The collector's entrances: find the files and have them read. What reads them is imported there:
+other sources need not wait for it."""
 
 from __future__ import annotations
 
@@ -11,9 +12,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from collectors.logfiles.reading import Reading, opened, os_gap, stdin_gap
+from collectors.logfiles.opening import opened, os_gap, stdin_gap
 from collectors.logfiles.settings import NAME, LogSettings
-from collectors.logfiles.sieve import Sieve
 from gather_diagnostics import Gap, Request, Rows, Target
 
 USUAL = (
@@ -71,6 +71,9 @@ class LogFiles:
 
     def collect(self, request: Request) -> Iterator[Rows | Gap]:
         """Rows of `logs` inside the request's windows, the most recently written file first."""
+        from collectors.logfiles.reading import Reading
+        from collectors.logfiles.sieve import Sieve
+
         sieve = Sieve(request, self.settings.max_lines)
         end = time.monotonic() + request.source_seconds
         seen: set[tuple[int, int]] = set()

@@ -9,10 +9,10 @@ from collectors.loki import logql, patterns, steps, streams
 from collectors.loki.client import Client, Size
 from collectors.loki.counts import Count, counts, metric_rows
 from collectors.loki.lines import Entry, Paging, Shaper
-from collectors.loki.settings import LokiSettings
+from collectors.loki.settings import NAME, LokiSettings
 from collectors.loki.spans import SECOND, Span, moment, span, without
 from collectors.loki.steps import Step
-from collectors.loki.troubles import NAME, gap, is_final
+from collectors.loki.troubles import gap, is_final
 from gather_diagnostics import Gap, Request, Rows, Skew
 from gather_diagnostics.http.clock import asked_on
 from gather_diagnostics.http.errors import TROUBLES

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from gather_diagnostics.http.settings import ServerSettings
 
+NAME = "loki"
+
 
 class LokiSettings(ServerSettings):
     """`sources.loki` in diagnostics.yaml. Texts may hold '{service}'."""

@@ -1,20 +1,17 @@
-"""The collector's three entrances."""
+"""The collector's entrances. What talks to a server is imported in them: other sources need not wait for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import requests
-
-from collectors.loki.client import Client
-from collectors.loki.settings import LokiSettings
-from collectors.loki.spans import span
-from collectors.loki.troubles import NAME, gap
+from collectors.loki.settings import NAME, LokiSettings
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Target, Window
 from gather_diagnostics.http.address import Address, find
-from gather_diagnostics.http.session import Session, introduce
+
+if TYPE_CHECKING:
+    from collectors.loki.client import Client
 
 RECENT = timedelta(hours=1)
 
@@ -42,6 +39,11 @@ class Loki:
 
     def check(self, request: Request) -> Iterable[Gap | Skew]:
         """Ask for the names of labels: tells address, TLS, credentials, tenant and clock."""
+        import requests
+
+        from collectors.loki.spans import span
+        from collectors.loki.troubles import gap
+
         where = self._address(request)
         if isinstance(where, Gap):
             yield where
@@ -56,7 +58,6 @@ class Loki:
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Find the service's streams, count their lines, read what may be read, have the rest counted in place."""
-        # Arrow takes a quarter of a second, which other sources need not wait for.
         from collectors.loki.reading import Reading
 
         where = self._address(request)
@@ -70,6 +71,9 @@ class Loki:
         return find(NAME, self.settings.url, request.service, wanted, "http://loki:3100")
 
     def _client(self, request: Request, where: Address) -> Client:
+        from collectors.loki.client import Client
+        from gather_diagnostics.http.session import Session, introduce
+
         session = Session(request.source_seconds)
         introduce(session, self.settings, where, NAME, request.service)
         return Client(where.url, session)

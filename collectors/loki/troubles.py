@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collectors.loki.settings import NAME
 from gather_diagnostics import Gap
 from gather_diagnostics.http.errors import AnswerError, OutOfTimeError, Trouble
 from gather_diagnostics.http.troubles import Server, cut, told
 from gather_diagnostics.model import Cause
 
-NAME = "loki"
 FINAL: frozenset[Cause] = frozenset({"unreachable", "denied", "throttled", "not_configured", "not_found"})
 _NARROW = 'narrow the service down with sources.loki.selector, e.g. \'app="checkout",namespace="shop"\''
 _LARGE = ("too many bytes", "limit", "exceed", "too large", "maximum of series", "cardinality")

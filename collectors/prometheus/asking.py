@@ -10,9 +10,9 @@ from collectors.prometheus import shape, spans
 from collectors.prometheus.abreast import Abreast
 from collectors.prometheus.client import Client
 from collectors.prometheus.queries import Query
-from collectors.prometheus.settings import PrometheusSettings
+from collectors.prometheus.settings import NAME, PrometheusSettings
 from collectors.prometheus.spans import Span
-from collectors.prometheus.troubles import FINAL, NAME, gap
+from collectors.prometheus.troubles import FINAL, gap
 from gather_diagnostics import Gap, Raw, Request, Rows, Window
 from gather_diagnostics.http.errors import OutOfTimeError, Trouble
 from gather_diagnostics.http.troubles import cut

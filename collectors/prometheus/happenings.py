@@ -11,8 +11,9 @@ from collectors.prometheus.alerts import Alert
 from collectors.prometheus.client import Client
 from collectors.prometheus.queries import Query
 from collectors.prometheus.runs import runs
+from collectors.prometheus.settings import NAME
 from collectors.prometheus.spans import MOST_POINTS, Span
-from collectors.prometheus.troubles import NAME, gap
+from collectors.prometheus.troubles import gap
 from gather_diagnostics import Gap, Raw, Request, Rows, Window
 from gather_diagnostics.http.errors import MalformedError
 

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from collectors.prometheus.client import Client
-from collectors.prometheus.troubles import NAME, gap, partial
+from collectors.prometheus.settings import NAME
+from collectors.prometheus.troubles import gap, partial
 from gather_diagnostics import Answer, Gap, Request, questions
 from gather_diagnostics.http.clock import asked_on
 from gather_diagnostics.http.errors import TROUBLES, MalformedError

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gather_diagnostics.http.settings import ServerSettings
 
+NAME = "prometheus"
 QueryName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")]
 """Also the name of a file in the bundle."""
 

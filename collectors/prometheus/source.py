@@ -1,22 +1,16 @@
-"""The collector's entrances."""
+"""The collector's entrances. What talks to a server is imported in them: other sources need not wait for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import requests
-
-from collectors.prometheus import question
-from collectors.prometheus.client import Client
-from collectors.prometheus.omitted import LIMITS
-from collectors.prometheus.reading import Reading
-from collectors.prometheus.session import Session
-from collectors.prometheus.settings import PrometheusSettings
-from collectors.prometheus.troubles import NAME, gap
+from collectors.prometheus.settings import NAME, PrometheusSettings
 from gather_diagnostics import Answer, Gap, Raw, Request, Rows, Skew, Target
 from gather_diagnostics.http.address import Address, find
-from gather_diagnostics.http.session import introduce
+
+if TYPE_CHECKING:
+    from collectors.prometheus.client import Client
 
 
 class Prometheus:
@@ -31,6 +25,8 @@ class Prometheus:
 
     def plan(self, request: Request) -> Iterable[Target | Gap]:
         """The one server, or a gap where no address is known. Sends nothing."""
+        from collectors.prometheus.omitted import LIMITS
+
         where = self._address(request)
         if isinstance(where, Gap):
             yield where
@@ -41,6 +37,10 @@ class Prometheus:
 
     def check(self, request: Request) -> Iterable[Gap | Skew]:
         """Ask for `vector(1)`: tells address, TLS, credentials and clock."""
+        import requests
+
+        from collectors.prometheus.troubles import gap
+
         where = self._address(request)
         if isinstance(where, Gap):
             yield where
@@ -55,6 +55,8 @@ class Prometheus:
 
     def collect(self, request: Request) -> Iterator[Rows | Raw | Gap | Skew]:
         """Discover the service's metrics, then ask query by query, the most telling first."""
+        from collectors.prometheus.reading import Reading
+
         where = self._address(request)
         if isinstance(where, Gap):
             yield where
@@ -65,6 +67,8 @@ class Prometheus:
         """An expression of PromQL, e.g. `sum(rate(http_requests_total{code=~"5.."}[5m])) by (pod)`, as of the moment of
         asking. A column a label, and the last one, `value`, the sample's number; NaN and infinities are text.
         """
+        from collectors.prometheus import question
+
         where = self._address(request)
         if isinstance(where, Gap):
             yield where
@@ -76,6 +80,10 @@ class Prometheus:
         return find(NAME, self.settings.url, request.service, wanted, "http://prometheus:9090")
 
     def _client(self, request: Request, where: Address) -> Client:
+        from collectors.prometheus.client import Client
+        from collectors.prometheus.session import Session
+        from gather_diagnostics.http.session import introduce
+
         session = Session(request.source_seconds)
         introduce(session, self.settings, where, NAME, request.service)
         return Client(where.url, session)

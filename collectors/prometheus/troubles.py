@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from collectors.prometheus import families
 from collectors.prometheus.discovery import Found
-from collectors.prometheus.settings import PrometheusSettings
+from collectors.prometheus.settings import NAME, PrometheusSettings
 from gather_diagnostics import Gap
 from gather_diagnostics.http.errors import AnswerError, Trouble
 from gather_diagnostics.http.troubles import Server, Told, cut, told
 from gather_diagnostics.model import Cause
 
-NAME = "prometheus"
 FINAL: frozenset[Cause] = frozenset({"unreachable", "denied", "throttled", "not_configured"})
 """After one of these, asking on is useless, or makes it worse."""
 MOST_WARNINGS = 5

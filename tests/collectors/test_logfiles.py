@@ -17,7 +17,7 @@ import zstandard
 from logreading import line, logfiles, messages, orders, run
 from pydantic import ValidationError
 
-from collectors.logfiles import LogFiles, collector, reading
+from collectors.logfiles import LogFiles, collector, opening
 from gather_diagnostics import Gap, Request, Target, Window
 
 DATA = Path(__file__).parents[1] / "data" / "logfiles"
@@ -185,7 +185,7 @@ def test_permission_denied(
             raise PermissionError(errno.EACCES, "Permission denied", path)
         return open(path, *args, **kwargs)
 
-    monkeypatch.setattr(reading, "open", refuse, raising=False)
+    monkeypatch.setattr(opening, "open", refuse, raising=False)
     source = logfiles(tmp_path / "*.log")
     rows, (gap,) = run(source, make_request())
     assert (len(rows), gap.cause) == (200, "denied")
