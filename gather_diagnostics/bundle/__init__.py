@@ -16,6 +16,7 @@ Equal evidence makes equal bytes. Importing this package loads neither pandas no
 from gather_diagnostics.bundle.amending import Amended, amend, claimed
 from gather_diagnostics.bundle.naming import is_plain
 from gather_diagnostics.bundle.reading import read
+from gather_diagnostics.bundle.sealing import look_ahead
 from gather_diagnostics.bundle.signing import check_key, sign, signed_by
 from gather_diagnostics.bundle.verifying import verify
 from gather_diagnostics.bundle.writing import Written, encoded, write
@@ -28,6 +29,7 @@ __all__ = [
     "claimed",
     "encoded",
     "is_plain",
+    "look_ahead",
     "read",
     "sign",
     "signed_by",

@@ -48,7 +48,7 @@ def from_parquet(table: str, path: Path) -> pd.DataFrame:
         whole.validate(full=True)
         _check_times(table, whole, where)
         _check_json(table, whole, where)
-        return from_arrow(whole)
+        return from_arrow(whole.combine_chunks())
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise BundleError(f"{where} can't be read: {_first_line(error)}") from error
 

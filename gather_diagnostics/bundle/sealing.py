@@ -12,12 +12,13 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from gather_diagnostics.bundle.naming import RAW_FOLDER, SUMS, TABLES_FOLDER, short
 from gather_diagnostics.errors import VerificationError
-from gather_diagnostics.tables import TABLES
+from gather_diagnostics.redaction import How
+from gather_diagnostics.tables import TABLES, Column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +35,6 @@ _DERIVED = frozenset({"template"})
 _PLACEHOLDERS = re.compile(r"\[redacted:[a-z0-9-]{0,32}(?::[^\]\s]{0,24})?(?:\]|…|$)?", re.ASCII)
 """Also those that a document cut, or whose digits a template masks."""
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])", re.ASCII)
-How = Literal["text", "json", "composed"]
 Part = tuple["pa.Array", How]
 """Texts of a file, and how they are read."""
 
@@ -45,16 +45,32 @@ def check(files: Mapping[str, bytes], redactor: Redactor) -> None:
     `redactor` is the run's, which knows the configuration's own kinds and what is to stay.
     """
     # Many files at once, since most of the work is to compile what is searched for; one by one where something shows.
-    parts = (part for path, content in files.items() for part in _texts(path, content))
-    if not any(_showing(group, redactor) for group in _groups(parts)):
+    if not any(_showing(group, redactor) for group in _groups(_parts(files))):
         return
-    found = {p: kinds for p, content in sorted(files.items()) if (kinds := _showing(_texts(p, content), redactor))}
+    found = {p: kinds for p, content in sorted(files.items()) if (kinds := _showing(_parts({p: content}), redactor))}
     lines = (f"  {short(redactor.text(path, 'message'))}: {_told(kinds)}" for path, kinds in found.items())
     raise VerificationError(
         "the bundle was not written, since a last look at it found what looks like secrets:\n"
         + "\n".join(lines)
         + "\nThis should never be: please report it. If it is no secret, name it under `redaction: allow`"
     )
+
+
+def look_ahead(tables: Mapping[str, Sequence[pa.RecordBatch]], raws: Mapping[str, str], redactor: Redactor) -> None:
+    """Look through what will be in tables and raw records already: `check` need not look at those texts again."""
+    import pyarrow as pa
+
+    parts = [part for table, batches in tables.items() for part in _of_batches(table, batches)]
+    for how, texts in _alike([*parts, (pa.array(list(raws.values()), pa.string()), "text")]):
+        redactor.look_ahead(texts, how)
+
+
+def _of_batches(table: str, batches: Sequence[pa.RecordBatch]) -> Iterator[Part]:
+    import pyarrow as pa
+
+    for column in TABLES[table]:
+        if column.type in ("text", "json"):
+            yield from _cells(column, pa.chunked_array([batch.column(column.name) for batch in batches], pa.string()))
 
 
 def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -72,26 +88,38 @@ def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
 
 def _showing(parts: Iterable[Part], redactor: Redactor) -> Mapping[str, int]:
     """Kinds of secrets that texts show, and how many of each."""
+    total: Counter[str] = Counter()
+    for how, texts in _alike(parts):
+        total.update(redactor.showing(texts, how))
+    return total
+
+
+def _alike(parts: Iterable[Part]) -> Iterator[tuple[How, pa.Array]]:
+    """What is read the same way as one."""
     import pyarrow as pa
 
-    alike: dict[How, list[pa.Array]] = {}
+    arrays: dict[How, list[pa.Array]] = {}
     for texts, how in parts:
-        alike.setdefault(how, []).append(texts)
-    total: Counter[str] = Counter()
-    for how, arrays in alike.items():
-        total.update(redactor.showing(pa.concat_arrays(arrays), how))
-    return total
+        arrays.setdefault(how, []).append(texts)
+    yield from ((how, pa.concat_arrays(alike)) for how, alike in arrays.items())
 
 
 def _told(kinds: Mapping[str, int]) -> str:
     return ", ".join(f"{count} of the kind {kind}" for kind, count in sorted(kinds.items()))
 
 
-def _texts(path: str, content: bytes) -> Iterator[Part]:
-    """What there is to read in a file, its name included."""
+def _parts(files: Mapping[str, bytes]) -> Iterator[Part]:
+    """What there is to read in files, their names included."""
     import pyarrow as pa
 
-    yield pa.array([path]), "text"
+    yield pa.array(list(files), pa.string()), "text"
+    for path, content in files.items():
+        yield from _texts(path, content)
+
+
+def _texts(path: str, content: bytes) -> Iterator[Part]:
+    import pyarrow as pa
+
     if path == SUMS:
         return
     if path.startswith(f"{TABLES_FOLDER}/") and path.endswith(".parquet"):
@@ -111,30 +139,37 @@ def _columns(path: str, content: bytes) -> Iterator[Part]:
     import pyarrow.parquet as pq
 
     file = pq.ParquetFile(io.BytesIO(content))
-    kinds = {c.name: c.type for c in TABLES[path.removeprefix(f"{TABLES_FOLDER}/").removesuffix(".parquet")]}
+    declared = {c.name: c for c in TABLES[path.removeprefix(f"{TABLES_FOLDER}/").removesuffix(".parquet")]}
     for field in file.schema_arrow:
-        name = field.name
         if pa.types.is_string(field.type):
-            texts = file.read(columns=[name], use_threads=False).column(0).unique().drop_null()
-            if name in _DERIVED:
-                yield pa.array([_whole(text) for text in texts.to_pylist()], pa.string()), "composed"
-            else:
-                yield texts, "json" if kinds[name] == "json" else "text"
+            yield from _cells(declared[field.name], file.read(columns=[field.name], use_threads=False).column(0))
     notes = [part.decode("utf-8", "replace") for pair in (file.schema_arrow.metadata or {}).items() for part in pair]
     yield pa.array(notes, pa.string()), "composed"
 
 
+def _cells(column: Column, cells: pa.ChunkedArray) -> Iterator[Part]:
+    """Every different text of a column."""
+    import pyarrow as pa
+
+    texts = cells.unique().drop_null()
+    if column.name in _DERIVED:
+        yield pa.array([_whole(text) for text in texts.to_pylist()], pa.string()), "composed"
+    else:
+        yield texts, "json" if column.type == "json" else "text"
+
+
 def _strings(value: object) -> Iterator[str]:
     """Keys and texts of a JSON value, each as it is read and not as it stands escaped."""
-    if isinstance(value, str):
-        yield value.encode("utf-8", "replace").decode()
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _strings(key)
-            yield from _strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
+    left = [value]
+    while left:
+        match left.pop():
+            case str(text):
+                yield text.encode("utf-8", "replace").decode()
+            case dict(inner):
+                left += inner
+                left += inner.values()
+            case list(inner):
+                left += inner
 
 
 def _unescaped(text: str, *, is_markdown: bool) -> str:

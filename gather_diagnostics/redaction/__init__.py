@@ -4,6 +4,6 @@ Importing this loads neither pandas nor pyarrow.
 """
 
 from gather_diagnostics.redaction.evidence import redacted
-from gather_diagnostics.redaction.redactor import Redactor
+from gather_diagnostics.redaction.redactor import How, Redactor
 
-__all__ = ["Redactor", "redacted"]
+__all__ = ["How", "Redactor", "redacted"]

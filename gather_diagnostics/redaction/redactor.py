@@ -40,6 +40,8 @@ _STREAM = ("source", "service", "instance")
 
 Tally = Counter[str]
 """Kind to how many."""
+How = Literal["text", "json", "composed"]
+"""How a text came about, which decides what in it is a secret."""
 Find = Callable[[str], Iterable[Span]]
 """Text to where its secrets are."""
 
@@ -82,6 +84,8 @@ class Redactor:
         self._by_looks = tuple(rule for rule in rules.RULES if rule is not rules.BY_DIGITS)
         self._counts: dict[str, Counter[str]] = {}
         self._blocks = Blocks()
+        self._seen: dict[How, list[pa.Array]] = {}
+        self._looking = threading.RLock()
         self._lock = threading.Lock()
 
     def __reduce__(self) -> str:
@@ -102,13 +106,13 @@ class Redactor:
         self._count(place, tally)
         return clean
 
-    def showing(self, texts: pa.Array, how: Literal["text", "json", "composed"] = "text") -> Mapping[str, int]:
+    def showing(self, texts: pa.Array, how: How = "text") -> Mapping[str, int]:
         """Kinds of secrets that these texts (string array) show, and how many of each; counted in no report.
 
         Texts that came out of here show none: `composed` as of that method, all others as of `text` and `batch`.
         """
         redact = {"text": self._settled, "json": self._json, "composed": self._settled_by_looks}[how]
-        texts = texts.drop_null().unique()
+        texts = self._unseen(texts.drop_null().unique(), how)
         if not len(texts):
             return {}
         found: Tally = Counter()
@@ -118,6 +122,26 @@ class Redactor:
             if clean != value:
                 found.update(tally or {UNREADABLE: 1})
         return found
+
+    def look_ahead(self, texts: pa.Array, how: How) -> None:
+        """Look through texts (string array) that `showing` will be asked about, while there is time to.
+
+        Where none of them shows anything they are kept, in memory alone, and not looked through again.
+        """
+        texts = texts.drop_null().unique()
+        with self._looking:
+            if not self.showing(texts, how):
+                self._seen.setdefault(how, []).append(texts)
+
+    def _unseen(self, texts: pa.Array, how: How) -> pa.Array:
+        """Of different texts those that nobody looked through ahead."""
+        import pyarrow.compute as pc
+
+        with self._looking:  # who looks already will be done sooner than another who begins
+            seen = tuple(self._seen.get(how, ()))
+        for known in seen if len(texts) else ():
+            texts = texts.filter(pc.invert(pc.is_in(texts, value_set=known)))
+        return texts
 
     def batch(self, table: str, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The batch with every text and JSON column redacted; schema, order and nulls stay.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
@@ -84,12 +84,16 @@ class Reading:
             self._read()
         except Exception as error:  # noqa: BLE001 - a plug-in's bug is a gap, here and nowhere else
             self._put(bug(self.name, "the rest of the source", error))
-            if self._on_bug:
-                self._on_bug(error)
+            self._tell(error)
         with self._lock:
             self._finished = self._open
             self.shelf.seconds = time.monotonic() - self._started
+            kept = dict(self.shelf.batches), dict(self.shelf.raws)
         done.put(self)
+        try:
+            self._look_ahead(*kept)
+        except Exception as error:  # noqa: BLE001 - it costs time alone: what is not looked through now will be then
+            self._tell(error)
 
     def _read(self) -> None:
         if isinstance(self._source, Gap):
@@ -108,6 +112,17 @@ class Reading:
                     self._fold()
             if self.shelf.rung is not None:
                 self._fold()
+
+    def _look_ahead(self, batches: Mapping[str, Sequence[pa.RecordBatch]], raws: Mapping[str, str]) -> None:
+        """The last look for secrets, while other sources are waited for or findings made."""
+        from gather_diagnostics.bundle import look_ahead
+
+        if batches or raws:
+            look_ahead(batches, raws, self._redactor)
+
+    def _tell(self, error: Exception) -> None:
+        if self._on_bug:
+            self._on_bug(error)
 
     def _fold(self) -> None:
         """Outside the lock, as the deadline waits for nobody: whoever takes the shelf meanwhile has the lines as they

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
 
+import pyarrow as pa
 import pytest
 from pydantic import BaseModel
 
@@ -25,6 +26,7 @@ from gather_diagnostics import (
     runner,
 )
 from gather_diagnostics.errors import PluginError
+from gather_diagnostics.redaction import Redactor
 
 
 class Open:
@@ -37,6 +39,8 @@ class Open:
 
     def batch(self, table: str, batch: Any) -> Any:
         return batch
+
+    def look_ahead(self, texts: Any, how: str) -> None: ...
 
 
 class Settings(BaseModel):
@@ -316,3 +320,15 @@ def test_analyzers_that_wait_for_each_other_are_named(make_request, analyzers) -
     analyzers(a=a, b=b)
     with pytest.raises(PluginError, match="a -> b -> a"):
         runner.analyze(evidence(make_request()))
+
+
+def test_what_a_source_said_is_looked_through_for_secrets_while_others_are_read(monkeypatch, make_request) -> None:
+    request, redactor = make_request(), Redactor()
+    row = {"time": request.asked, "ref": "a:1", "message": "it failed"}
+    toy = collector(lambda request: iter([Rows("logs", [row]), Raw("a.txt", "as it came")]))
+    runner.collect(request, {"toy": toy}, redactor)
+    for thread in threading.enumerate():
+        if thread.name == "collect-toy":
+            thread.join(10)
+    monkeypatch.setattr(Redactor, "_match", None)
+    assert redactor.showing(pa.array(["it failed", "as it came", "toy", "a:1"])) == {}

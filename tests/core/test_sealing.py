@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +17,12 @@ from redactionwork import CASES, HIDDEN, planted
 from benchmarks.planting import MAKERS
 from gather_diagnostics.bundle import sealing, write
 from gather_diagnostics.bundle.manifest import sealed
-from gather_diagnostics.bundle.writing import contents
+from gather_diagnostics.bundle.writing import contents, encoded
 from gather_diagnostics.document import render, view
 from gather_diagnostics.errors import VerificationError
 from gather_diagnostics.model import Evidence
 from gather_diagnostics.redaction import Redactor
-from gather_diagnostics.tables import to_batch, to_frame
+from gather_diagnostics.tables import to_arrow, to_batch, to_frame
 
 TOKEN = MAKERS["github-token"](random.Random(1)).value
 NAME = "evidence-checkout-20260314T032000Z"
@@ -152,3 +152,41 @@ def test_a_bundle_that_shows_a_secret_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(VerificationError, match="github-token"):
         write(documentsample.incident(), {"evidence.md": TOKEN.encode()}, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def batches_of(evidence: Evidence) -> dict[str, list[pa.RecordBatch]]:
+    return {table: to_arrow(table, frame).to_batches() for table, frame in evidence.tables.items()}
+
+
+def test_what_was_looked_through_ahead_is_not_looked_through_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence, redactor = replace(documentsample.incident(), raws={"git/1b6a.diff": "+x = 1\n"}), Redactor()
+    sealing.look_ahead(batches_of(evidence), evidence.raws, redactor)
+    looked: list[str] = []
+    match = Redactor._match
+
+    def seen(self: Redactor, texts: pa.Array, prefilters: Sequence[str] = ()) -> pa.BooleanArray:
+        looked.extend(texts.to_pylist())
+        return match(self, texts, prefilters)
+
+    monkeypatch.setattr(Redactor, "_match", seen)
+    names = set(encoded(evidence, redactor))
+    assert names <= set(looked)
+    assert len(looked) < len(names) + 10  # notes of the files' footers
+    ahead, looked[:] = set(looked), []
+    encoded(evidence, Redactor())
+    assert "+x = 1\n" in looked
+    assert "+x = 1\n" not in ahead
+
+
+@pytest.mark.parametrize("place", ["message", "labels", "template", "raw"])
+def test_a_secret_that_was_seen_ahead_still_keeps_the_bundle_from_being_written(place: str) -> None:
+    row = {"time": documentsample.NOW, "ref": "a:1", "message": "x", "template": "x", "labels": {"a": "b"}}
+    if place != "raw":
+        row[place] = {"a": TOKEN} if place == "labels" else f"x {TOKEN}"
+    logs = to_frame("logs", [to_batch("logs", "logfiles", [row])])
+    raws = {"x/1.txt": TOKEN if place == "raw" else "x"}
+    evidence, redactor = replace(documentsample.incident(), tables={"logs": logs}, raws=raws), Redactor()
+    sealing.look_ahead(batches_of(evidence), evidence.raws, redactor)
+    with pytest.raises(VerificationError, match="github-token"):
+        encoded(evidence, redactor)
+    assert redactor.report == {}
