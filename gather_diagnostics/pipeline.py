@@ -7,8 +7,8 @@ import contextlib
 import gc
 import importlib
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,9 +26,15 @@ if TYPE_CHECKING:
     from gather_diagnostics.response.journal import Entry
 
 OnBug = Callable[[BaseException], None]
+Packed = Future[dict[str, bytes]]
+"""What the bundle holds of the sources, as `bundle.encoded` makes it."""
 
 _MAPPED_BYTES = 2**20
-"""Blocks of memory from this size are given back to the system when they are freed."""
+"""Blocks of memory from this size are given back to the system when they are freed, while sources are read."""
+_KEPT_BYTES = 2**25
+"""The same for what comes after, and how much is kept of what is freed; glibc takes no more."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 # Else the interpreter looks through all that is left before it ends, for garbage that ends with it anyway: 0.4 s.
 atexit.register(gc.freeze)
@@ -45,26 +51,62 @@ class Delivered:
     exit_code: int
 
 
-def gather(
+def investigate(
     request: Request,
     sources: Mapping[str, Source],
+    out: Path,
     *,
     asked_for: Iterable[str] = (),
     progress: Progress | None = None,
     on_bug: OnBug | None = None,
     demo: str = "",
     redactor: Redactor | None = None,
-) -> Evidence:
-    """Collect, redact, analyze. Raises NoSourceError when not one source could be read."""
+    respond: Respond | None = None,
+) -> Delivered:
+    """Collect, redact, analyze, respond, and write the bundle below `out`.
+
+    `respond` is as the configuration has it, by default with the shipped runbooks. Raises NoSourceError when not one
+    source could be read, and what `deliver` raises.
+    """
     from gather_diagnostics.redaction import Redactor
 
     redactor = redactor or Redactor()
+    evidence = _collected(request, sources, redactor, asked_for, progress, on_bug, demo)
+    _spend_memory()
+    with _packing(evidence, redactor) as packed:
+        return _delivered(analyze(evidence, on_bug), out, redactor, respond, on_bug, packed)
+
+
+def gather(
+    request: Request,
+    sources: Mapping[str, Source],
+    *,
+    asked_for: Iterable[str] = (),
+    on_bug: OnBug | None = None,
+    redactor: Redactor | None = None,
+) -> Evidence:
+    """Collect, redact, analyze; nothing is written. Raises NoSourceError when not one source could be read."""
+    from gather_diagnostics.redaction import Redactor
+
+    return analyze(_collected(request, sources, redactor or Redactor(), asked_for, None, on_bug, ""), on_bug)
+
+
+def _collected(
+    request: Request,
+    sources: Mapping[str, Source],
+    redactor: Redactor,
+    asked_for: Iterable[str],
+    progress: Progress | None,
+    on_bug: OnBug | None,
+    demo: str,
+) -> Evidence:
+    """Without findings."""
     # In a thread, since an interrupt in the midst of an import would not be taken for the end of collecting.
     threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     collected = collect(request, sources, redactor, asked_for=asked_for, progress=progress, on_bug=on_bug)
     if not collected.interrupted and all(c.status in ("failed", "not_used") for c in collected.coverage):
         raise NoSourceError(_nothing_read(collected.gaps))
-    evidence = Evidence(
+    return Evidence(
         request=request,
         tables=collected.tables,
         coverage=collected.coverage,
@@ -74,7 +116,6 @@ def gather(
         demo=demo,
         interrupted=collected.interrupted,
     )
-    return analyze(evidence, on_bug)
 
 
 def _prepare() -> None:
@@ -97,16 +138,28 @@ def _prepare() -> None:
 
 def _save_memory() -> None:
     """Allocate so that what is freed goes back; output is the same without."""
-    import ctypes
-
     import pyarrow as pa
 
     # Arrow's own allocator keeps what it freed: with many log lines it peaks 40 to 50 MB above the system's.
     pa.set_memory_pool(pa.system_memory_pool())
     # glibc maps large blocks apart and gives them back when freed, but raises what counts as large with each of them;
-    # the holes that the others leave take 20 to 30 MB. -3 is M_MMAP_THRESHOLD of mallopt(3); others have no mallopt.
+    # the holes that the others leave take 20 to 30 MB.
+    _mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+
+
+def _spend_memory() -> None:
+    """With the sources read most of it is free, and what a finding took is needed by the next one: a tenth of the time
+    was the kernel's, which cleared the same pages again and again."""
+    _mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+    _mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
+def _mallopt(option: int, value: int) -> None:
+    """mallopt(3); others than glibc have none."""
+    import ctypes
+
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(-3, _MAPPED_BYTES)
+        mallopt(option, value)
 
 
 def deliver(
@@ -122,18 +175,38 @@ def deliver(
     Raises BundleError when the bundle can't be written, and VerificationError when a secret shows in it; nothing is
     left then.
     """
-    from gather_diagnostics.bundle import encoded, write
-    from gather_diagnostics.document import render
-    from gather_diagnostics.redaction import Redactor, redacted
+    from gather_diagnostics.redaction import Redactor
 
     redactor = redactor or Redactor()
-    evidence = redacted(evidence, redactor)
-    # The tables are packed and looked through while the document is written: neither needs the other.
+    with _packing(evidence, redactor) as packed:
+        return _delivered(evidence, out, redactor, respond, on_bug, packed)
+
+
+@contextlib.contextmanager
+def _packing(evidence: Evidence, redactor: Redactor) -> Iterator[Packed]:
+    """The tables are packed and looked through while findings and documents are made: neither needs the other."""
+    from gather_diagnostics.bundle import encoded
+    from gather_diagnostics.redaction import redacted
+
     with ThreadPoolExecutor(1, "encode") as aside:
-        collected = aside.submit(encoded, evidence, redactor)
-        evidence, document = _responded(evidence, redactor, respond, on_bug)
-        documents = render(document)
-        written = write(evidence, documents, out.absolute(), redactor=redactor, collected=collected.result())
+        yield aside.submit(encoded, redacted(evidence, redactor), redactor)
+
+
+def _delivered(
+    evidence: Evidence,
+    out: Path,
+    redactor: Redactor,
+    respond: Respond | None,
+    on_bug: OnBug | None,
+    packed: Packed,
+) -> Delivered:
+    from gather_diagnostics.bundle import write
+    from gather_diagnostics.document import render
+    from gather_diagnostics.redaction import redacted
+
+    evidence, document = _responded(redacted(evidence, redactor), redactor, respond, on_bug)
+    documents = render(document)
+    written = write(evidence, documents, out.absolute(), redactor=redactor, collected=packed.result())
     return Delivered(document, written.folder, written.archive, exit_code(evidence))
 
 

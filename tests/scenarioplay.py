@@ -41,8 +41,8 @@ def play(scenario: Scenario, folder: Path, end: datetime) -> Played:
     request = build_request(settings, scenario.service, since=length, now=end)
     # Sources without a setting would look around on this machine, and git would find the checkout the tests run in.
     configured = settings.service(scenario.service).sources
-    evidence = pipeline.gather(request, runner.load_sources(settings, scenario.service, configured))
-    delivered = pipeline.deliver(evidence, folder)
+    sources = runner.load_sources(settings, scenario.service, configured)
+    delivered = pipeline.investigate(request, sources, folder)
     document = json.loads((delivered.folder / "evidence.json").read_text())
     return Played(delivered.folder, document, delivered.exit_code, end - scenario.zero)
 

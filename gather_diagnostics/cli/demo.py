@@ -28,10 +28,9 @@ def demo(*, out: Path, format_: str, quiet: bool, debug: bool) -> int:
         # The staged sources alone: a demo must not ask the real cluster or account that the shell points to.
         sources = runner.load_sources(staged.config, SERVICE, staged.config.settings.sources)
         with progress.choose(sources, quiet=quiet) as shown:
-            evidence = pipeline.gather(
-                request, sources, progress=shown, on_bug=on_bug(debug), demo=play.NOTICE, redactor=redactor
+            delivered = pipeline.investigate(
+                request, sources, out, progress=shown, on_bug=on_bug(debug), demo=play.NOTICE, redactor=redactor
             )
-        delivered = pipeline.deliver(evidence, out, redactor)
     truth = play.truth(staged, delivered.document)
     show(delivered, format_, planted=truth)
     if format_ == "text":

@@ -87,9 +87,8 @@ def gather(
         return None
     if not service:
         raise click.UsageError("say which service is in trouble: --service NAME", context)
-    from gather_diagnostics import bundle, pipeline, progress, runner
+    from gather_diagnostics import pipeline, progress, runner
     from gather_diagnostics.response import responder
-    from gather_diagnostics.response.severity import rank
 
     config = load_config(config_path)
     if logs:
@@ -106,19 +105,23 @@ def gather(
         show_surveys(request, surveyed(config, request, sources, check=False), ready="would be read", format_=format_)
         return 0
     if key:
+        from gather_diagnostics import bundle
+
         bundle.check_key(key)
     # Before anything is asked: what is wrong with them is told now, and not when the evidence is there.
     settings = config.settings.response
     settings = settings.model_copy(update={"runbooks": [*settings.runbooks, *folders]})
     respond = responder(settings)
     if severity:
+        from gather_diagnostics.response.severity import rank
+
         rank(severity, settings.severity_scheme)
     with progress.choose(chosen, quiet=quiet) as shown:
         redactor = config.settings.redaction.redactor()
-        evidence = pipeline.gather(
-            request, sources, asked_for=names, progress=shown, on_bug=on_bug(debug), redactor=redactor
-        )
-    delivered = pipeline.deliver(evidence, out, redactor, respond, on_bug(debug))
+        delivered = pipeline.investigate(
+            request, sources, out, asked_for=names, progress=shown, on_bug=on_bug(debug), redactor=redactor,
+            respond=respond,
+        )  # fmt: skip
     try:
         if key:
             bundle.sign(bundle.Written(delivered.folder, delivered.archive), key)

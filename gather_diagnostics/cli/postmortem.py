@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -106,6 +105,8 @@ def _put(text: str, out: Path, force: bool) -> None:
 
 def _write(text: str, out: Path, force: bool) -> None:
     """Whole or not at all; without `force` a file that came meanwhile stays. Raises OSError."""
+    import secrets
+
     from gather_diagnostics.bundle.staging import create_file, flush_folder
 
     partial = out.with_name(f".{out.name}.partial-{secrets.token_hex(8)}")

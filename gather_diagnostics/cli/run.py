@@ -91,8 +91,9 @@ def _gathered(config: Config, service: str, out: Path, redactor: Redactor, debug
     sources = runner.load_sources(config, service, choose_sources(()))
     respond = responder(config.settings.response)
     with progress.choose(sources, quiet=False) as shown:
-        evidence = pipeline.gather(request, sources, progress=shown, on_bug=on_bug(debug), redactor=redactor)
-    delivered = pipeline.deliver(evidence, out, redactor, respond, on_bug(debug))
+        delivered = pipeline.investigate(
+            request, sources, out, progress=shown, on_bug=on_bug(debug), redactor=redactor, respond=respond
+        )
     click.echo(f"Bundle: {delivered.folder}", err=True)
 
     def ask(source: str, query: str) -> Answer | Gap:
@@ -100,7 +101,7 @@ def _gathered(config: Config, service: str, out: Path, redactor: Redactor, debug
         asked = replace(request, asked=now, incident=Window(request.incident.start, now))
         return runner.ask(sources[source], asked, query, redactor, SECONDS)
 
-    return None if evidence.interrupted else delivered.folder, ask
+    return None if delivered.exit_code == EXIT_INTERRUPTED else delivered.folder, ask
 
 
 @dataclass
@@ -172,9 +173,9 @@ def _collect(steps: Iterator[Taken], taken: list[Taken]) -> None:
 def _ground(evidence: Evidence, ask: Ask | None) -> Ground:
     from gather_diagnostics.document import view
     from gather_diagnostics.response import mitigation
-    from gather_diagnostics.response.facts import facts
+    from gather_diagnostics.response.facts import known as known_from
     from gather_diagnostics.response.walking import Ground
 
     document = view(evidence)
-    known = facts(evidence, document)
-    return Ground(document, known, mitigation.propose(evidence, document, known), ask)
+    known = known_from(evidence, document)
+    return Ground(document, known.values, mitigation.propose(evidence, document, known), ask)
