@@ -92,10 +92,42 @@ def line_times(rows: pd.DataFrame) -> Any:
     return np.sort(np.minimum(spread, np.repeat(end, thinned)))
 
 
-def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataFrame:
-    """Samples of the service as a whole, and of its endpoints; not of single instances, versions or edges."""
-    rows = of_service(metrics[metrics["metric"] == metric], service)
-    return rows[rows["instance"].isna() & rows["version"].isna() & rows["caller"].isna() & rows["callee"].isna()]
+def samples_of(metrics: pd.DataFrame, names: Iterable[str], stat: str = "") -> pd.DataFrame:
+    """Rows of the metrics of these names, of one `stat` or of all, without `ref`, which holds most of the bytes."""
+    chosen = metrics["metric"].isin(list(names))
+    return _light(metrics)[chosen & (metrics["stat"] == stat) if stat else chosen]
+
+
+def service_metric(
+    metrics: pd.DataFrame, metric: str, service: str, stat: str = "", *, endpoints: bool = True
+) -> pd.DataFrame:
+    """Samples of the service as a whole, and of its `endpoints`; not of single instances, versions or edges.
+
+    Of one `stat` or of all, without `ref`.
+    """
+    chosen = metrics["metric"] == metric
+    if stat:
+        chosen &= metrics["stat"] == stat
+    # One choice of all conditions: each picks every cell of every column anew.
+    for column in ("instance", "version", "caller", "callee", *(() if endpoints else ("endpoint",))):
+        chosen &= metrics[column].isna()
+    return of_service(_light(metrics)[chosen], service)
+
+
+def whole_service(metrics: pd.DataFrame, metric: str, service: str, stat: str = "") -> pd.DataFrame:
+    """Samples of the service as a whole; where only its replicas are measured, theirs as they serve. Without `ref`."""
+    whole = service_metric(metrics, metric, service, stat, endpoints=False)
+    return whole if len(whole) else replicas(metrics, metric, service, stat)
+
+
+def replicas(metrics: pd.DataFrame, metric: str, service: str, stat: str = "") -> pd.DataFrame:
+    """Samples of the service's replicas as they serve, not as they call. Without `ref`."""
+    rows = of_service(samples_of(metrics, [metric], stat), service)
+    return rows[(rows["callee"].isna() | (rows["callee"] == service)) & rows["instance"].notna()]
+
+
+def _light(metrics: pd.DataFrame) -> pd.DataFrame:
+    return metrics[[name for name in metrics if name != "ref"]] if "ref" in metrics else metrics
 
 
 def since_onset(request: Request, findings: Mapping[str, Sequence[Finding]]) -> Window:

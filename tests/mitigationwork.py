@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from collectors.kubernetes import configuration, rollouts
 from collectors.kubernetes.objects import Origin
 from gather_diagnostics import Coverage, Evidence, Finding, Support, Target
 from gather_diagnostics.document.view import view
-from gather_diagnostics.response.facts import facts
+from gather_diagnostics.response.facts import known
 from gather_diagnostics.response.mitigation import propose
 
 ORIGIN = Origin("prod-eu", "eu-1", "checkout", NOW)
@@ -154,7 +155,8 @@ def _candidate(frames: Mapping[str, Any], id_: str, probability: float) -> Findi
 
 def proposed(its: Evidence, **names: str) -> list[View]:
     document = view(its)
-    return propose(its, document, facts(its, document) | names)
+    told = known(its, document)
+    return propose(its, document, replace(told, values={**told.values, **names}))
 
 
 def of_kind(made: Iterable[View], kind: str, *, helps: bool | None = None) -> list[View]:

@@ -11,7 +11,7 @@ import numpy as np
 from analyzers.dependencies.peers import Peers
 from analyzers.dependencies.signals import Signal, moment
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.selection import seconds, support, within
+from gather_diagnostics.selection import samples_of, seconds, support, within
 from gather_diagnostics.statistics.shifts import Shift, first_shift
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ def from_metrics(request: Request, tables: Tables, peers: Peers) -> tuple[list[S
     """The signals, and the peers whose own figures are there and stay at their baseline."""
     if "metrics" not in tables:
         return [], set()
-    metrics = tables["metrics"]
-    metrics = metrics[metrics["metric"].isin([m.metric for m in MEASURES])]
+    metrics = samples_of(tables["metrics"], [m.metric for m in MEASURES])
     near = within(metrics, Window(request.baseline.start, request.incident.end))
     served = near[near["service"].isin(peers.names) & (near["callee"].isna() | (near["callee"] == near["service"]))]
     calls = near[(near["caller"] == request.service) & near["callee"].isin(peers.names)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import Any
@@ -12,19 +11,22 @@ import yaml
 from gather_diagnostics.model import KnownError
 
 
-def catalogue(own: Iterable[KnownError] = ()) -> tuple[KnownError, ...]:
-    """All entries, in the catalogue's order, then the user's; one of the user's replaces the built-in of its id."""
-    return tuple(({e.id: e for e in _built_in()} | {e.id: e for e in own}).values())
+def _immutable(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
 
 
-@functools.cache
-def _built_in() -> tuple[KnownError, ...]:
-    """Part of the code like any module: the package's own file, read once."""
+def _built_in() -> dict[str, KnownError]:
     text = files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")
     # libyaml's parser takes a tenth of the time; only a PyYAML built without it has none.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return tuple(KnownError(**_immutable(entry)) for entry in yaml.load(text, loader))  # noqa: S506 - a safe loader
+    entries = (KnownError(**_immutable(entry)) for entry in yaml.load(text, loader))  # noqa: S506 - a safe loader
+    return {entry.id: entry for entry in entries}
 
 
-def _immutable(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+_BUILT_IN = _built_in()
+"""Part of the code like any module. Read on import, which is while sources are waited for."""
+
+
+def catalogue(own: Iterable[KnownError] = ()) -> tuple[KnownError, ...]:
+    """All entries, in the catalogue's order, then the user's; one of the user's replaces the built-in of its id."""
+    return tuple((_BUILT_IN | {e.id: e for e in own}).values())

@@ -23,13 +23,14 @@ from gather_diagnostics.statistics.shifts import Shift, first_burst
 if TYPE_CHECKING:
     import pandas as pd
 
+COLUMNS = ["time", "until", "count", "level", "service", "template"]
 MOST_PATTERNS = 200
 
 
 def from_logs(request: Request, tables: Tables, checked: list[str]) -> Iterator[Signal]:
     if "logs" not in tables:
         return
-    logs = of_service(tables["logs"], request.service)
+    logs = of_service(tables["logs"][COLUMNS], request.service)
     errors = logs[logs["level"].isin(ERROR_LEVELS)]
     now, before = within(errors, request.incident), within(errors, request.baseline)
     usual = lines_by(before, "template")

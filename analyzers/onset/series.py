@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzers.onset.signals import CONFIRMED, Signal, clock, moment
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.selection import of_service, seconds, service_metric, support, within
+from gather_diagnostics.selection import of_service, samples_of, seconds, service_metric, support, within
 from gather_diagnostics.statistics.episodes import likeliest_onset, onset_of
 from gather_diagnostics.statistics.shifts import BEYOND, RUN, Shift, first_shift, robust_scale
 
@@ -60,8 +60,9 @@ SERIES = (
 def from_metrics(request: Request, tables: Tables, checked: list[str]) -> Iterator[Signal]:
     if "metrics" not in tables:
         return
+    metrics = samples_of(tables["metrics"], {series.metric for series in SERIES})
     for series in SERIES:
-        rows = _of_service(tables["metrics"], series, request.service)
+        rows = _of_service(metrics, series, request.service)
         if len(rows):
             checked.append(f"{series.words} ({len(rows):,} samples)")
             if signal := _signal(request, series, rows):
@@ -104,12 +105,11 @@ def _near(request: Request) -> Window:
 
 def _of_service(metrics: pd.DataFrame, series: Series, service: str) -> pd.DataFrame:
     """Samples of the service as a whole; where there are none, those of its replicas as they serve."""
-    metrics = metrics[metrics["stat"] == series.stat]
-    rows = service_metric(metrics, series.metric, service)
-    rows = rows[rows["endpoint"].isna()]
+    rows = service_metric(metrics, series.metric, service, series.stat, endpoints=False)
     if len(rows):
         return rows
-    replicas = metrics[(metrics["metric"] == series.metric) & (metrics["service"] == service)]
+    replicas = samples_of(metrics, [series.metric], series.stat)
+    replicas = replicas[replicas["service"] == service]
     return replicas[replicas["callee"].isna() | (replicas["callee"] == service)]
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analyzers.saturation.resources import RESOURCES, Kind, Measure, Resource, plain
-from gather_diagnostics import Request, Tables
-from gather_diagnostics.selection import of_service, seconds
+from gather_diagnostics import Request, Tables, Window
+from gather_diagnostics.selection import of_service, samples_of, seconds, within
 from gather_diagnostics.tables import decoded
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def readings(request: Request, tables: Tables) -> list[Reading]:
     """All series of the baseline and the incident window that tell of a resource."""
     if "metrics" not in tables:
         return []
-    metrics = of_service(tables["metrics"], request.service)
-    metrics = metrics[metrics["caller"].isna() | (metrics["caller"] == request.service)]
-    inside = (metrics["time"] >= request.baseline.start) & (metrics["time"] < request.incident.end)
-    metrics = metrics[inside]
-    names = {name: plain(name) for name in metrics["metric"].unique()}
+    names = {name: plain(name) for name in tables["metrics"]["metric"].unique()}
     wanted = {plain(n) for r in RESOURCES for m in r.measures for n in (*m.metrics, *m.limits)}
-    metrics = metrics[metrics["metric"].isin([n for n, p in names.items() if p in wanted])]
-    metrics = metrics.assign(plain=metrics["metric"].map(names)).sort_values("time", kind="stable")
+    metrics = samples_of(tables["metrics"], [n for n, p in names.items() if p in wanted])
+    metrics = within(of_service(metrics, request.service), Window(request.baseline.start, request.incident.end))
+    metrics = metrics[metrics["caller"].isna() | (metrics["caller"] == request.service)]
+    if not metrics["time"].is_monotonic_increasing:
+        metrics = metrics.sort_values("time", kind="stable")
+    metrics = metrics.assign(plain=metrics["metric"].map(names), at=seconds(metrics["time"]))
     declared = _declared(tables)
     known = set(metrics["plain"].unique())
     measures = [(r, m) for r in RESOURCES for m in r.measures if known & {plain(n) for n in m.metrics}]
@@ -77,7 +77,7 @@ def _of_measure(
         rows = rows[rows["stat"].isin(measure.stats)]
     rows = rows[rows["unit"].isin(list(_SHARES)) == (measure.kind == "share")] if measure.kind != "left" else rows
     limits = metrics[metrics["plain"].isin([plain(n) for n in measure.limits])]
-    for key, its in rows.groupby(_SERIES, dropna=False, sort=True)[["time", "value"]]:
+    for key, its in rows.groupby(_SERIES, dropna=False, sort=True)[["at", "value"]]:
         series = dict(zip(_SERIES, key, strict=True))
         limit = _limit(measure, series, limits, declared)
         if measure.kind == "used" and not limit:
@@ -89,7 +89,7 @@ def _of_measure(
             str(series["unit"]),
             _text(series["callee"]),
             _text(series["instance"]),
-            seconds(its["time"]),
+            its["at"].to_numpy(),
             _shares(measure.kind, str(series["unit"]), its["value"].to_numpy(float), limit),
             limit,
             its.index.to_numpy(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analyzers.scope.series import of_metric
 from gather_diagnostics import Request, Support, Tables, Window
-from gather_diagnostics.selection import ERROR_LEVELS, lines_in, of_service, support, within
+from gather_diagnostics.selection import ERROR_LEVELS, lines_in, of_service, samples_of, support, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,9 +49,9 @@ def _requests(request: Request, window: Window, tables: Tables) -> tuple[float |
     The mean over the minutes that have both an error and a request rate, times the time that samples cover.
     """
     start, end = window.start.timestamp() // 60 * 60, window.end.timestamp()
-    ratio, rate = (
-        of_metric(tables["metrics"], m, request.service).loc[start:end] for m in ("error_rate", "request_rate")
-    )
+    names = ("error_rate", "request_rate")
+    metrics = samples_of(tables["metrics"], names)
+    ratio, rate = (of_metric(metrics, name, request.service).loc[start:end] for name in names)
     if not len(ratio):
         return None, None
     both = ratio.to_frame("ratio").join(rate.to_frame("rate"), how="inner")

@@ -7,21 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gather_diagnostics import Request, Window
-from gather_diagnostics.selection import line_times, of_service, seconds, service_metric
+from gather_diagnostics.selection import line_times, seconds, whole_service
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def of_metric(metrics: pd.DataFrame, metric: str, service: str, stat: str | None = None) -> Any:
+def of_metric(metrics: pd.DataFrame, metric: str, service: str, stat: str = "") -> Any:
     """Means by minute (Series; its index epoch seconds), in the metric's unit. Where only replicas are measured, their
     mean, of request rates their sum. Empty where there is nothing."""
-    rows = metrics[(metrics["metric"] == metric) & (metrics["stat"] == stat if stat else True)]
-    whole = service_metric(rows, metric, service)
-    whole = whole[whole["endpoint"].isna()]
-    if not len(whole):
-        rows = of_service(rows, service)
-        whole = rows[(rows["callee"].isna() | (rows["callee"] == service)) & rows["instance"].notna()]
+    whole = whole_service(metrics, metric, service, stat)
     minute = (seconds(whole["time"]) // 60 * 60).astype(float)
     if metric == "request_rate":
         replicas = whole.groupby([minute, whole["instance"].fillna("")])["value"].mean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,17 +130,17 @@ def _folders(config: Config, more: Sequence[Path]) -> list[Path]:
     return [*map(Path, config.settings.response.runbooks), *more]
 
 
-def _from_bundle(bundle: Path) -> tuple[dict[str, Any], dict[str, str], list[dict[str, Any]]]:
+def _from_bundle(bundle: Path) -> tuple[dict[str, Any], Mapping[str, str], list[dict[str, Any]]]:
     """Its document, the names known from it, and the mitigations proposed."""
     from gather_diagnostics.bundle import read
     from gather_diagnostics.document import view
     from gather_diagnostics.response import mitigation
-    from gather_diagnostics.response.facts import facts
+    from gather_diagnostics.response.facts import known as known_from
 
     evidence = read(bundle)
     document = view(evidence)
-    known = facts(evidence, document)
-    return document, known, mitigation.propose(evidence, document, known)
+    known = known_from(evidence, document)
+    return document, known.values, mitigation.propose(evidence, document, known)
 
 
 def _known(config: Config) -> Known:

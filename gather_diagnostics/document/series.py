@@ -39,8 +39,8 @@ def chart_series(evidence: Evidence, patterns: Sequence[Mapping[str, Any]]) -> l
     if "metrics" in evidence.tables:
         metrics = evidence.tables["metrics"]
         for name, unit, stats in CHARTS:
-            rows = within(service_metric(metrics, name, request.service), span)
-            charts.append({"name": name, "unit": unit, "lines": _lines(rows[rows["endpoint"].isna()], stats)})
+            rows = within(service_metric(metrics, name, request.service, endpoints=False), span)
+            charts.append({"name": name, "unit": unit, "lines": _lines(rows, stats)})
         charts.append({"name": "saturation", "unit": "ratio", "lines": _limits(evidence, span)})
     if len(evidence.tables.get("logs", ())):
         if not any(c["name"] == "error_rate" and c["lines"] for c in charts):
@@ -84,7 +84,8 @@ def _patterns(evidence: Evidence, span: Window, patterns: Sequence[Mapping[str, 
     import numpy as np
     import pandas as pd
 
-    logs = within(of_service(evidence.tables["logs"], evidence.request.service), span)
+    logs = evidence.tables["logs"][["time", "until", "count", "level", "service", "template"]]
+    logs = within(of_service(logs, evidence.request.service), span)
     logs = logs[logs["level"].isin(ERROR_LEVELS)]
     minutes = bin_minutes(span)
     starts = pd.date_range(span.start, span.end, freq=f"{minutes}min", inclusive="left")
@@ -98,6 +99,6 @@ def _patterns(evidence: Evidence, span: Window, patterns: Sequence[Mapping[str, 
 
 
 def _thinned(curve: pd.Series[float]) -> list[list[Any]]:
-    size = -(-len(curve) // POINTS)
-    kept = [curve.iloc[i : i + size].idxmax() for i in range(0, len(curve), size)]
-    return [[time.isoformat(), round(float(curve[time]), 6)] for time in kept]
+    values, size = curve.to_numpy(dtype=float), -(-len(curve) // POINTS)
+    kept = [start + int(values[start : start + size].argmax()) for start in range(0, len(values), size)]
+    return [[time.isoformat(), round(float(values[at]), 6)] for at, time in zip(kept, curve.index[kept], strict=True)]

@@ -5,12 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.document.quotes import words_of
 from gather_diagnostics.model import Evidence
 from gather_diagnostics.selection import is_history
 from gather_diagnostics.tables import JOURNAL
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST = 200
 LONGEST = 300
@@ -29,20 +32,33 @@ def tell(
     the journal the earliest where it alone is longer."""
     told = [*_onset(onset), *_patterns(patterns)]
     onset_time = datetime.fromisoformat(onset["time"]) if onset and onset["time"] else None
-    found = [*_rows(evidence, "changes"), *_rows(evidence, "events")]
+    centre = onset_time or evidence.request.asked
+    shown = {table: _shown(evidence, table) for table in ("changes", "events", JOURNAL)}
+    # Of thousands of events only those that may be told are made records of.
+    found = [*_rows("changes", shown["changes"]), *_rows("events", _nearest(shown["events"], centre))]
     ranked = {c["id"] for c in candidates}
-    found.sort(key=lambda f: _distance(f, onset_time or evidence.request.asked, ranked))
-    found[:0] = reversed([*_rows(evidence, JOURNAL)])
+    found.sort(key=lambda f: _distance(f, centre, ranked))
+    found[:0] = reversed([*_rows(JOURNAL, shown[JOURNAL])])
     room = max(0, MOST - len(told))
     entries = told + [_of_row(*f) for f in found[:room]]
-    return sorted(entries, key=lambda e: (e["time"], e["kind"], e["what"])), len(found[room:])
+    left = sum(len(frame) for frame in shown.values() if frame is not None) - len(found[:room])
+    return sorted(entries, key=lambda e: (e["time"], e["kind"], e["what"])), left
 
 
-def _rows(evidence: Evidence, table: str) -> Iterator[Row]:
-    if table in evidence.tables:
-        frame = evidence.tables[table]
-        shown = frame[~is_history(frame)] if table == "changes" else frame
-        for row, record in zip(shown.index, shown.to_dict("records"), strict=True):
+def _shown(evidence: Evidence, table: str) -> pd.DataFrame | None:
+    frame = evidence.tables.get(table)
+    return frame[~is_history(frame)] if frame is not None and table == "changes" else frame
+
+
+def _nearest(frame: pd.DataFrame | None, centre: datetime) -> pd.DataFrame | None:
+    if frame is None or len(frame) <= MOST:
+        return frame
+    return frame.loc[(frame["time"] - centre).abs().sort_values(kind="stable").index[:MOST]]
+
+
+def _rows(table: str, frame: pd.DataFrame | None) -> Iterator[Row]:
+    if frame is not None:
+        for row, record in zip(frame.index, frame.to_dict("records"), strict=True):
             yield table, int(row), record
 
 

@@ -29,6 +29,4 @@ def merged(masked: pd.Series[str]) -> pd.Series[str]:
 
 
 def _series(array: pa.StringArray, index: pd.Index[int]) -> pd.Series[str]:
-    import pandas as pd
-
-    return pd.Series(array.to_pandas().to_numpy(), index=index, dtype="str")
+    return array.to_pandas().set_axis(index)

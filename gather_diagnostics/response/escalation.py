@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -48,9 +49,13 @@ def read(path: Path | None) -> Matrix:
     Raises ConfigError that names file, line and key for one that can't be read or does not fit.
     """
     if path is None:
-        shipped = files("runbooks") / SHIPPED
-        return parse(shipped.read_text(encoding="utf-8"), SHIPPED)
+        return shipped()
     return parse(read_text(path, "the escalation matrix", LARGEST, "the escalation matrix"), str(path))
+
+
+@functools.cache
+def shipped() -> Matrix:
+    return parse((files("runbooks") / SHIPPED).read_text(encoding="utf-8"), SHIPPED)
 
 
 def parse(text: str, where: str) -> Matrix:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +24,33 @@ MOST_RUNBOOKS = 8
 def responder(settings: Response) -> Respond:
     """What responds as the configuration says. Raises ConfigError where the user's runbooks or matrix can't be used;
     the shipped ones are read when they are needed."""
-    from gather_diagnostics.response import escalation
-    from gather_diagnostics.response.runbooks import library
-
-    folders = [Path(folder) for folder in settings.runbooks]
-    own = library.own(folders) if folders else {}
-    matrix = escalation.read(Path(settings.escalation_matrix)) if settings.escalation_matrix else None
+    own = _own_runbooks([Path(folder) for folder in settings.runbooks])
+    matrix = _own_matrix(settings.escalation_matrix)
 
     def respond(evidence: Evidence, document: View) -> dict[str, Any]:
+        from gather_diagnostics.response import escalation
+        from gather_diagnostics.response.runbooks import library
+
         books = {**library.installed(), **own}
-        return _response(evidence, document, books, matrix or escalation.read(None), settings.severity_scheme)
+        return _response(evidence, document, books, matrix or escalation.shipped(), settings.severity_scheme)
 
     return respond
+
+
+def _own_runbooks(folders: Sequence[Path]) -> Mapping[str, Runbook]:
+    if not folders:
+        return {}
+    from gather_diagnostics.response.runbooks import library
+
+    return library.own(folders)
+
+
+def _own_matrix(path: str) -> Matrix | None:
+    if not path:
+        return None
+    from gather_diagnostics.response import escalation
+
+    return escalation.read(Path(path))
 
 
 def warm() -> None:
@@ -44,23 +59,24 @@ def warm() -> None:
     from gather_diagnostics.response.runbooks import library, telling  # noqa: F401
 
     library.installed()
+    escalation.shipped()
 
 
 def _response(
     evidence: Evidence, document: View, books: Mapping[str, Runbook], matrix: Matrix, scheme: str
 ) -> dict[str, Any]:
     from gather_diagnostics.response import escalation, mitigation, whys
-    from gather_diagnostics.response.facts import facts
+    from gather_diagnostics.response.facts import known as known_from
     from gather_diagnostics.response.runbooks.matching import match
     from gather_diagnostics.response.runbooks.telling import tell
 
-    known = facts(evidence, document)
+    known = known_from(evidence, document)
     mitigations = mitigation.propose(evidence, document, known)
     judged = _judged(document, evidence.request.severity, scheme)
     return {
         "severity": judged,
         "escalation": escalation.plan(judged, matrix, evidence.request.owner),
-        "runbooks": tell(match(document, books)[:MOST_RUNBOOKS], known, mitigations),
+        "runbooks": tell(match(document, books)[:MOST_RUNBOOKS], known.values, mitigations),
         "mitigations": mitigations,
         "whys": whys.chain(document),
     }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.model import Request, Window
-from gather_diagnostics.selection import line_counts, lines_in, within
+from gather_diagnostics.selection import line_counts, lines_in, samples_of, within
 from gather_diagnostics.slicing.places import placed_lines, placed_samples
 from gather_diagnostics.slicing.slices import Carrier, Slice
 
@@ -67,7 +67,7 @@ def of_samples(
     version with three replicas three times as much as one with one.
     """
     metrics = tables["metrics"]
-    places = placed_samples(metrics[metrics["metric"].isin((metric, "request_rate"))], request.service, tables)
+    places = placed_samples(samples_of(metrics, (metric, "request_rate")), request.service, tables)
     stat = next((s for s in stats if ((places.rows["metric"] == metric) & (places.rows["stat"] == s)).any()), None)
     rows = places.rows[(places.rows["metric"] == metric) & (places.rows["stat"] == stat)]
     requests = within(places.rows[places.rows["metric"] == "request_rate"], window)

@@ -119,7 +119,8 @@ def _of_instances(instances: pd.Series[str], tables: Mapping[str, pd.DataFrame])
     for table, name, names in (("workloads", "name", ("version", "node")), ("metrics", "instance", ("version",))):
         if table in tables:
             for wanted in names:
-                pairs = tables[table][[name, wanted]].dropna().drop_duplicates(name)
+                told = tables[table][wanted].notna()
+                pairs = tables[table].loc[told, [name, wanted]].dropna().drop_duplicates(name)
                 if len(pairs) and wanted not in found:
                     found[wanted] = instances.map(dict(zip(pairs[name], pairs[wanted], strict=True)))
     return found

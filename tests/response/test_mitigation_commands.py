@@ -17,7 +17,8 @@ from mitigationwork import ecs_rows, evidence, finding, full, pods, proposed, tw
 from propertywork import examples
 
 from gather_diagnostics.document.view import view
-from gather_diagnostics.response.facts import NAMES, facts, fit
+from gather_diagnostics.response.facts import NAMES, fit
+from gather_diagnostics.response.facts import known as known_from
 from gather_diagnostics.response.mitigation import KINDS, propose
 from gather_diagnostics.response.mitigation.proposals import both, command, given, kubectl
 
@@ -49,7 +50,7 @@ def situations() -> list[Any]:
     ]
 
 
-SITUATIONS = [(its, view(its), facts(its, view(its))) for its in situations()]
+SITUATIONS = [(its, view(its), known_from(its, view(its))) for its in situations()]
 
 
 @property_of(st.text())
@@ -73,7 +74,7 @@ def test_no_fact_adds_a_word_or_an_option(odd: dict[str, str], which: int) -> No
     """The same proposals with tame facts in the place of the odd ones have as many words, with the same options."""
     its, document, known = SITUATIONS[which]
     tame = {name: f"tame{n}" if fit(value) else "" for n, (name, value) in enumerate(odd.items())}
-    left, right = (propose(its, document, known | facts_) for facts_ in (odd, tame))
+    left, right = (propose(its, document, replace(known, values={**known.values, **told})) for told in (odd, tame))
     for one, other in zip(left, right, strict=True):
         assert one["kind"] in KINDS
         for key in ("command", "undo"):

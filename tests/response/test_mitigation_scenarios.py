@@ -13,7 +13,7 @@ from scenarioform import read
 from scenarioplay import play
 
 from gather_diagnostics import bundle, plugins
-from gather_diagnostics.response.facts import facts
+from gather_diagnostics.response.facts import known
 from gather_diagnostics.response.mitigation import propose
 
 HERE = Path(__file__).parent.parent / "scenarios"
@@ -56,7 +56,7 @@ def _registered() -> Iterator[None]:
 def proposed_in(name: str, folder: Path) -> list[dict[str, Any]]:
     told = play(read(HERE / f"{name}.yaml"), folder, NOW)
     evidence = bundle.read(told.bundle)
-    return propose(evidence, told.document, facts(evidence, told.document))
+    return propose(evidence, told.document, known(evidence, told.document))
 
 
 @pytest.mark.slow

@@ -30,6 +30,8 @@ def chosen(
     rows: Sequence[int] | None = None,
 ) -> pd.DataFrame:
     """The rows that a check is about. Raises ValueError for a table, column or row that there is not."""
+    import numpy as np
+
     if table not in tables:
         raise ValueError(f"there is no table {table}")
     frame = tables[table]
@@ -38,19 +40,20 @@ def chosen(
             raise ValueError(f"{table} has no such row")
         frame = frame.iloc[list(rows)]
     known = {c.name for c in TABLES[table]}
+    picked = np.ones(len(frame), dtype=bool)
     for condition in where:
         if condition["column"] not in known:
             raise ValueError(f"{table} has no column {condition['column']}")
         column, values = frame[condition["column"]], condition["values"]
         if values is None:
-            frame = frame[column.notna()]
+            picked &= column.notna().to_numpy()
         else:
-            picked = column.isin([v for v in values if v is not None])
-            frame = frame[picked | column.isna()] if None in values else frame[picked]
+            fits = column.isin([v for v in values if v is not None])
+            picked &= (fits | column.isna() if None in values else fits).to_numpy()
     if window is not None:
         start, end = (datetime.fromisoformat(window[edge]) for edge in ("start", "end"))
-        frame = frame[(frame["time"] >= start) & (frame["time"] < end)]
-    return frame
+        picked &= ((frame["time"] >= start) & (frame["time"] < end)).to_numpy()
+    return frame[picked]
 
 
 def recomputed(check: Check, tables: Tables) -> float | str | None:

@@ -85,8 +85,7 @@ def _values(measure: Measure, evidence: Evidence, window: Window) -> Floats | No
     if measure.metric:
         if "metrics" not in tables:
             return None
-        rows = service_metric(tables["metrics"], measure.metric, service)
-        rows = rows[rows["endpoint"].isna() & (rows["stat"] == measure.stat)]
+        rows = service_metric(tables["metrics"], measure.metric, service, measure.stat, endpoints=False)
         values: Floats = within(rows, window).groupby("time")["value"].median().to_numpy(dtype=float)
         return values if len(rows) else None
     return _error_lines(evidence, window) if len(tables.get("logs", ())) else None

@@ -17,10 +17,11 @@ def labels_of(evidence: Evidence, table: str, source: str = "", *, having: str =
     frame = evidence.tables.get(table)
     if frame is None or frame.empty:
         return
-    texts = (frame[frame["source"] == source] if source else frame)["labels"].dropna()
+    texts = frame["labels"][frame["source"] == source] if source else frame["labels"]
+    texts = texts.dropna().drop_duplicates()
     if having:
         texts = texts[texts.str.contains(having, regex=True)]
-    for text in texts.unique()[:MOST]:
+    for text in texts.iloc[:MOST]:
         labels = json.loads(text)
         if isinstance(labels, dict):
             yield labels

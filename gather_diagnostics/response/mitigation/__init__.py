@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gather_diagnostics.model import Evidence
+from gather_diagnostics.response.facts import Known
 from gather_diagnostics.response.mitigation import disabling, failing_over, redirecting, rolling_back, scaling
 from gather_diagnostics.response.mitigation.proposals import KINDS, Proposal, explained
 from gather_diagnostics.response.mitigation.situation import Situation, situation
@@ -25,13 +26,13 @@ _PROPOSERS: tuple[Callable[[Situation], Iterator[Proposal]], ...] = (
 )
 
 
-def propose(evidence: Evidence, document: Mapping[str, Any], facts: Mapping[str, str]) -> list[dict[str, Any]]:
+def propose(evidence: Evidence, document: Mapping[str, Any], known: Known) -> list[dict[str, Any]]:
     """The key `mitigations` of the response: those that help first, each part in the order of KINDS.
 
-    `document` is `document.view(evidence)`, `facts` what `facts.facts` makes of both. A command is one line for a POSIX
+    `document` is `document.view(evidence)`, `known` what `facts.known` makes of both. A command is one line for a POSIX
     shell, every word quoted; '<name>' in it is for a person to fill in, because the evidence does not tell it. Pure.
     """
-    s = situation(evidence, document, facts)
+    s = situation(evidence, document, known)
     if not s.wrong:
         return []
     made = [explained(p, s.several) for proposer in _PROPOSERS for p in proposer(s)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from gather_diagnostics.document import brief
 from gather_diagnostics.model import Evidence
-from gather_diagnostics.response.facts import Change, fit, in_question, known, last_deploy, read, rollout_of
+from gather_diagnostics.response.facts import Change, Known, fit, in_question, last_deploy, read, rollout_of
 from gather_diagnostics.response.facts.details import mapping, text, texts
 from gather_diagnostics.response.mitigation.gitops import controller
 
@@ -109,13 +109,15 @@ _SIGNS: Mapping[str, Sequence[str]] = {
 }
 
 
-def situation(evidence: Evidence, document: View, facts: Mapping[str, str]) -> Situation:
+def situation(evidence: Evidence, document: View, known: Known) -> Situation:
     changes = read(evidence)
     question, deploy = in_question(document, changes), last_deploy(document, changes)
-    told = known(evidence, document).several
     # Without a context kubectl takes the current one, which is right where there is one and a trap where there are two.
-    filled = {**({"context": "<context>"} if "context" in told else {}), **{n: v for n, v in facts.items() if fit(v)}}
-    return Situation(evidence, document, filled, told, changes, question, deploy, controller(evidence, changes))
+    context = {"context": "<context>"} if "context" in known.several else {}
+    filled = {**context, **{n: v for n, v in known.values.items() if fit(v)}}
+    return Situation(
+        evidence, document, filled, known.several, changes, question, deploy, controller(evidence, changes)
+    )
 
 
 def clock(time: str) -> str:

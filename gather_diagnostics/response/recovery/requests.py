@@ -10,7 +10,7 @@ from gather_diagnostics.response.recovery.eras import Eras, Minutes, Pick, minut
 from gather_diagnostics.response.recovery.measures import LOST, failing, slow
 from gather_diagnostics.response.recovery.model import Criterion
 from gather_diagnostics.response.recovery.sentences import Asked
-from gather_diagnostics.selection import of_service, service_metric
+from gather_diagnostics.selection import whole_service
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +38,6 @@ def _whole(service: str, metric: str, stat: str = "") -> Pick:
     """Samples of the whole service; where only its replicas are measured, theirs."""
 
     def pick(metrics: pd.DataFrame) -> pd.DataFrame:
-        rows = metrics[(metrics["metric"] == metric) & (metrics["stat"] == stat if stat else True)]
-        whole = service_metric(rows, metric, service)
-        whole = whole[whole["endpoint"].isna()]
-        if len(whole):
-            return whole
-        rows = of_service(rows, service)
-        return rows[(rows["callee"].isna() | (rows["callee"] == service)) & rows["instance"].notna()]
+        return whole_service(metrics, metric, service, stat)
 
     return pick
