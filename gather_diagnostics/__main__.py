@@ -1,5 +1,37 @@
-"""`python -m gather_diagnostics`."""
+"""The console: `gather_diagnostics` and `python -m gather_diagnostics`."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from typing import NoReturn
 
 from gather_diagnostics.cli import main
 
-main()
+
+def run() -> NoReturn:
+    """Run the command line, and end without freeing every object one by one first, which takes 0.05 to 0.4 s.
+
+    As mypy ends (mypy.util.hard_exit), but what libraries registered to do at the end is done: Kubernetes' client
+    removes its copies of certificates there.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except (OSError, ValueError):
+        # Nobody reads any more, or the disk is full: the interpreter has its own words and code for that.
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    os._exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import gc
 import importlib
@@ -35,9 +34,6 @@ _KEPT_BYTES = 2**25
 """The same for what comes after, and how much is kept of what is freed; glibc takes no more."""
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-
-# Else the interpreter looks through all that is left before it ends, for garbage that ends with it anyway: 0.4 s.
-atexit.register(gc.freeze)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 def run() -> None:
     """Hand over to the command line; a missing dependency is one sentence and exit code 1."""
     try:
-        from gather_diagnostics.cli import main
+        from gather_diagnostics.__main__ import run as command
     except ModuleNotFoundError as error:
         sys.exit(
             f"error: the Python package {error.name!r} is not installed: run scripts/setup,"
             " then .venv/bin/gather_diagnostics"
         )
-    main()
+    command()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Importing this costs click and nothing heavier: what a command needs is imported
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -40,6 +41,10 @@ for command in (
 runbook.add_command(run)
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a write to stdout ends with where it goes into a file that can't take it."""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit. Errors of ours are one sentence on stderr; --debug lets the traceback through."""
     signal.signal(signal.SIGTERM, _as_interrupt)
@@ -51,6 +56,8 @@ def _run(arguments: list[str] | None, debug: bool) -> int:
     try:
         _check_epoch()
         result = gather.main(arguments, prog_name="gather_diagnostics", standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except GatherError as error:
         if debug:
             from gather_diagnostics.redaction.messages import hidden_traceback
@@ -69,6 +76,15 @@ def _run(arguments: list[str] | None, debug: bool) -> int:
         # The reader of our stdout went away (| head): the bundle is written, nobody is listening any more.
         sys.stdout = None
         return 0
+    except SystemExit:
+        # click sees a broken pipe first, and calls it a failure. Else only a shell's completion ends here, which asks
+        # for no code.
+        return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in _FULL:
+            raise
+        sys.stdout = None
+        return _say(f"what was to be shown can't be written: {os.strerror(error.errno).lower()}", 1)
     return result if isinstance(result, int) else 0
 
 
