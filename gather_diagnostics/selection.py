@@ -5,6 +5,8 @@ Frames keep their index, so that a row picked here still carries its row number 
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -98,32 +100,49 @@ def samples_of(metrics: pd.DataFrame, names: Iterable[str], stat: str = "") -> p
     return _light(metrics)[chosen & (metrics["stat"] == stat) if stat else chosen]
 
 
-def service_metric(
-    metrics: pd.DataFrame, metric: str, service: str, stat: str = "", *, endpoints: bool = True
-) -> pd.DataFrame:
-    """Samples of the service as a whole, and of its `endpoints`; not of single instances, versions or edges.
-
-    Of one `stat` or of all, without `ref`.
-    """
+def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataFrame:
+    """Samples of the service as a whole, and of its endpoints; not of single instances, versions or edges. Without
+    `ref`."""
     chosen = metrics["metric"] == metric
-    if stat:
-        chosen &= metrics["stat"] == stat
-    # One choice of all conditions: each picks every cell of every column anew.
-    for column in ("instance", "version", "caller", "callee", *(() if endpoints else ("endpoint",))):
+    for column in ("instance", "version", "caller", "callee"):
         chosen &= metrics[column].isna()
     return of_service(_light(metrics)[chosen], service)
 
 
-def whole_service(metrics: pd.DataFrame, metric: str, service: str, stat: str = "") -> pd.DataFrame:
-    """Samples of the service as a whole; where only its replicas are measured, theirs as they serve. Without `ref`."""
-    whole = service_metric(metrics, metric, service, stat, endpoints=False)
-    return whole if len(whole) else replicas(metrics, metric, service, stat)
+class Served:
+    """What a service serves, of all `metrics` or those of them that are wanted. Frames are without `ref`."""
+
+    def __init__(self, metrics: pd.DataFrame, service: str) -> None:
+        self._metrics = _light(metrics)
+        self._service = service
+
+    def of(self, metric: str, stat: str = "") -> pd.DataFrame:
+        """Samples of the service as a whole; where only its replicas are measured, theirs. Of one `stat` or of all."""
+        found = self.whole(metric, stat)
+        return found if len(found) else self.replicas(metric, stat)
+
+    def whole(self, metric: str, stat: str = "") -> pd.DataFrame:
+        return _chosen(self._whole, metric, stat)
+
+    def replicas(self, metric: str, stat: str = "") -> pd.DataFrame:
+        """Of its replicas as they serve, not as they call."""
+        return _chosen(self._replicas, metric, stat)
+
+    # Once for all metrics: each choice picks every cell of every column anew, and these leave few.
+    @functools.cached_property
+    def _whole(self) -> pd.DataFrame:
+        empty = [self._metrics[c].isna() for c in ("instance", "version", "caller", "callee", "endpoint")]
+        return of_service(self._metrics[functools.reduce(operator.and_, empty)], self._service)
+
+    @functools.cached_property
+    def _replicas(self) -> pd.DataFrame:
+        rows = of_service(self._metrics[self._metrics["instance"].notna()], self._service)
+        return rows[rows["callee"].isna() | (rows["callee"] == self._service)]
 
 
-def replicas(metrics: pd.DataFrame, metric: str, service: str, stat: str = "") -> pd.DataFrame:
-    """Samples of the service's replicas as they serve, not as they call. Without `ref`."""
-    rows = of_service(samples_of(metrics, [metric], stat), service)
-    return rows[(rows["callee"].isna() | (rows["callee"] == service)) & rows["instance"].notna()]
+def _chosen(rows: pd.DataFrame, metric: str, stat: str) -> pd.DataFrame:
+    chosen = rows["metric"] == metric
+    return rows[chosen & (rows["stat"] == stat) if stat else chosen]
 
 
 def _light(metrics: pd.DataFrame) -> pd.DataFrame:

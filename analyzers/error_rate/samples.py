@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analyzers.error_rate.recent import direction, recent
 from gather_diagnostics import Finding, Request, Tables, Window
-from gather_diagnostics.selection import replicas, service_metric, support, within
+from gather_diagnostics.selection import Served, service_metric, support, within
 from gather_diagnostics.slicing.breakdown import Breakdown, as_details, compared, of_samples, words
 from gather_diagnostics.slicing.slices import carriers
 
@@ -42,7 +42,7 @@ def from_metrics(request: Request, window: Window, tables: Tables) -> Iterator[F
 
 def _of_replicas(request: Request, window: Window, metrics: pd.DataFrame) -> Finding | None:
     """The service as a whole, where only its replicas are measured."""
-    rows = replicas(metrics, "error_rate", request.service)
+    rows = Served(metrics, request.service).replicas("error_rate")
     name = f"Failing requests, the mean of {rows['instance'].nunique()} replicas,"
     return _compare(request, window, rows, "error_rate", name)
 

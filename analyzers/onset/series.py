@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzers.onset.signals import CONFIRMED, Signal, clock, moment
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.selection import of_service, samples_of, seconds, service_metric, support, within
+from gather_diagnostics.selection import Served, of_service, samples_of, seconds, support, within
 from gather_diagnostics.statistics.episodes import likeliest_onset, onset_of
 from gather_diagnostics.statistics.shifts import BEYOND, RUN, Shift, first_shift, robust_scale
 
@@ -61,8 +61,11 @@ def from_metrics(request: Request, tables: Tables, checked: list[str]) -> Iterat
     if "metrics" not in tables:
         return
     metrics = samples_of(tables["metrics"], {series.metric for series in SERIES})
+    served = Served(metrics, request.service)
     for series in SERIES:
-        rows = _of_service(metrics, series, request.service)
+        rows = served.whole(series.metric, series.stat)
+        if rows.empty:
+            rows = _of_replicas(metrics, series, request.service)
         if len(rows):
             checked.append(f"{series.words} ({len(rows):,} samples)")
             if signal := _signal(request, series, rows):
@@ -103,14 +106,11 @@ def _near(request: Request) -> Window:
     return Window(request.baseline.start, request.incident.end)
 
 
-def _of_service(metrics: pd.DataFrame, series: Series, service: str) -> pd.DataFrame:
-    """Samples of the service as a whole; where there are none, those of its replicas as they serve."""
-    rows = service_metric(metrics, series.metric, service, series.stat, endpoints=False)
-    if len(rows):
-        return rows
-    replicas = samples_of(metrics, [series.metric], series.stat)
-    replicas = replicas[replicas["service"] == service]
-    return replicas[replicas["callee"].isna() | (replicas["callee"] == service)]
+def _of_replicas(metrics: pd.DataFrame, series: Series, service: str) -> pd.DataFrame:
+    """Whatever measures a part of what the service serves."""
+    rows = samples_of(metrics, [series.metric], series.stat)
+    rows = rows[rows["service"] == service]
+    return rows[rows["callee"].isna() | (rows["callee"] == service)]
 
 
 def _signal(request: Request, series: Series, rows: pd.DataFrame) -> Signal | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analyzers.scope.series import of_metric
 from gather_diagnostics import Request, Support, Tables, Window
-from gather_diagnostics.selection import ERROR_LEVELS, lines_in, of_service, samples_of, support, within
+from gather_diagnostics.selection import ERROR_LEVELS, Served, lines_in, of_service, samples_of, support, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +50,8 @@ def _requests(request: Request, window: Window, tables: Tables) -> tuple[float |
     """
     start, end = window.start.timestamp() // 60 * 60, window.end.timestamp()
     names = ("error_rate", "request_rate")
-    metrics = samples_of(tables["metrics"], names)
-    ratio, rate = (of_metric(metrics, name, request.service).loc[start:end] for name in names)
+    served = Served(samples_of(tables["metrics"], names), request.service)
+    ratio, rate = (of_metric(served, name).loc[start:end] for name in names)
     if not len(ratio):
         return None, None
     both = ratio.to_frame("ratio").join(rate.to_frame("rate"), how="inner")

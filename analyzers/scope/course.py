@@ -11,7 +11,7 @@ import numpy as np
 
 from analyzers.scope.series import of_lines, of_metric
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.selection import ERROR_LEVELS, of_service, samples_of
+from gather_diagnostics.selection import ERROR_LEVELS, Served, of_service, samples_of
 from gather_diagnostics.statistics.shifts import BEYOND, robust_scale
 from gather_diagnostics.statistics.trends import trend
 
@@ -62,10 +62,10 @@ def course(request: Request, window: Window, tables: Tables, known: bool) -> Cou
 def _signals(request: Request, tables: Tables) -> Iterator[tuple[str, Any, float, bool]]:
     """(name, values by minute, smallest scale believed, whether ratios count rather than differences)."""
     if "metrics" in tables:
-        metrics = samples_of(tables["metrics"], ("error_rate", "latency"))
-        yield "error_rate", of_metric(metrics, "error_rate", request.service), 0.0025, False
+        served = Served(samples_of(tables["metrics"], ("error_rate", "latency")), request.service)
+        yield "error_rate", of_metric(served, "error_rate"), 0.0025, False
         for stat in ("p95", "p99", "p50"):
-            yield "latency", of_metric(metrics, "latency", request.service, stat), 0.06, True
+            yield "latency", of_metric(served, "latency", stat), 0.06, True
     if "logs" in tables:
         logs = tables["logs"][["time", "until", "count", "level", "service"]]
         errors = of_service(logs[logs["level"].isin(ERROR_LEVELS)], request.service)

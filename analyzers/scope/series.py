@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gather_diagnostics import Request, Window
-from gather_diagnostics.selection import line_times, seconds, whole_service
+from gather_diagnostics.selection import Served, line_times, seconds
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def of_metric(metrics: pd.DataFrame, metric: str, service: str, stat: str = "") -> Any:
+def of_metric(served: Served, metric: str, stat: str = "") -> Any:
     """Means by minute (Series; its index epoch seconds), in the metric's unit. Where only replicas are measured, their
     mean, of request rates their sum. Empty where there is nothing."""
-    whole = whole_service(metrics, metric, service, stat)
+    whole = served.of(metric, stat)
     minute = (seconds(whole["time"]) // 60 * 60).astype(float)
     if metric == "request_rate":
         replicas = whole.groupby([minute, whole["instance"].fillna("")])["value"].mean()

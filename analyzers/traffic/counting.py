@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.selection import of_service, samples_of, seconds, service_metric, within
+from gather_diagnostics.selection import Served, of_service, samples_of, seconds, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def rates(metrics: pd.DataFrame) -> pd.DataFrame:
 
 def _whole(rows: pd.DataFrame, service: str) -> pd.DataFrame:
     """Samples of the service as a whole; where there are none, those of its replicas as they serve."""
-    whole = service_metric(rows, METRIC, service, endpoints=False)
+    whole = Served(rows, service).whole(METRIC)
     if len(whole):
         # A sum beside its own parts by tenant or zone is the one without labels.
         bare = whole[whole["labels"].isna()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.document.errorlines import errors_a_minute
 from gather_diagnostics.model import Evidence, Window
-from gather_diagnostics.selection import ERROR_LEVELS, line_times, of_service, seconds, service_metric, within
+from gather_diagnostics.selection import ERROR_LEVELS, Served, line_times, of_service, seconds, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,9 +37,9 @@ def chart_series(evidence: Evidence, patterns: Sequence[Mapping[str, Any]]) -> l
     span = Window(min(request.baseline.start, request.incident.start), request.incident.end)
     charts: list[dict[str, Any]] = []
     if "metrics" in evidence.tables:
-        metrics = evidence.tables["metrics"]
+        served = Served(evidence.tables["metrics"], request.service)
         for name, unit, stats in CHARTS:
-            rows = within(service_metric(metrics, name, request.service, endpoints=False), span)
+            rows = within(served.whole(name), span)
             charts.append({"name": name, "unit": unit, "lines": _lines(rows, stats)})
         charts.append({"name": "saturation", "unit": "ratio", "lines": _limits(evidence, span)})
     if len(evidence.tables.get("logs", ())):

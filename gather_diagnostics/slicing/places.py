@@ -119,8 +119,9 @@ def _of_instances(instances: pd.Series[str], tables: Mapping[str, pd.DataFrame])
     for table, name, names in (("workloads", "name", ("version", "node")), ("metrics", "instance", ("version",))):
         if table in tables:
             for wanted in names:
-                told = tables[table][wanted].notna()
-                pairs = tables[table].loc[told, [name, wanted]].dropna().drop_duplicates(name)
-                if len(pairs) and wanted not in found:
+                if wanted in found or tables[table][wanted].isna().all():
+                    continue
+                pairs = tables[table][[name, wanted]].dropna().drop_duplicates(name)
+                if len(pairs):
                     found[wanted] = instances.map(dict(zip(pairs[name], pairs[wanted], strict=True)))
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gather_diagnostics.document.difference.windows import Spans
 from gather_diagnostics.model import Evidence, Window
-from gather_diagnostics.selection import ERROR_LEVELS, line_times, of_service, seconds, service_metric, within
+from gather_diagnostics.selection import ERROR_LEVELS, Served, line_times, of_service, seconds, within
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +85,7 @@ def _values(measure: Measure, evidence: Evidence, window: Window) -> Floats | No
     if measure.metric:
         if "metrics" not in tables:
             return None
-        rows = service_metric(tables["metrics"], measure.metric, service, measure.stat, endpoints=False)
+        rows = Served(tables["metrics"], service).whole(measure.metric, measure.stat)
         values: Floats = within(rows, window).groupby("time")["value"].median().to_numpy(dtype=float)
         return values if len(rows) else None
     return _error_lines(evidence, window) if len(tables.get("logs", ())) else None

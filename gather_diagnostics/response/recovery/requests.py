@@ -10,7 +10,7 @@ from gather_diagnostics.response.recovery.eras import Eras, Minutes, Pick, minut
 from gather_diagnostics.response.recovery.measures import LOST, failing, slow
 from gather_diagnostics.response.recovery.model import Criterion
 from gather_diagnostics.response.recovery.sentences import Asked
-from gather_diagnostics.selection import whole_service
+from gather_diagnostics.selection import Served
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,6 @@ def _whole(service: str, metric: str, stat: str = "") -> Pick:
     """Samples of the whole service; where only its replicas are measured, theirs."""
 
     def pick(metrics: pd.DataFrame) -> pd.DataFrame:
-        return whole_service(metrics, metric, service, stat)
+        return Served(metrics, service).of(metric, stat)
 
     return pick
