@@ -26,6 +26,10 @@ class Column:
     meaning: str
     required: bool = False
 
+    @property
+    def is_text(self) -> bool:
+        return self.type in ("text", "json")
+
 
 _EVERY = (
     Column("time", "time", "when it happened", required=True),

@@ -69,7 +69,7 @@ def _of_batches(table: str, batches: Sequence[pa.RecordBatch]) -> Iterator[Part]
     import pyarrow as pa
 
     for column in TABLES[table]:
-        if column.type in ("text", "json"):
+        if column.is_text:
             yield from _cells(column, pa.chunked_array([batch.column(column.name) for batch in batches], pa.string()))
 
 
@@ -138,13 +138,24 @@ def _columns(path: str, content: bytes) -> Iterator[Part]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(io.BytesIO(content))
     declared = {c.name: c for c in TABLES[path.removeprefix(f"{TABLES_FOLDER}/").removesuffix(".parquet")]}
+    # As dictionaries: of a text that stands in thousands of rows one copy is read.
+    file = pq.ParquetFile(io.BytesIO(content), read_dictionary=[c.name for c in declared.values() if c.is_text])
     for field in file.schema_arrow:
-        if pa.types.is_string(field.type):
-            yield from _cells(declared[field.name], file.read(columns=[field.name], use_threads=False).column(0))
+        if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type):
+            cells = file.read(columns=[field.name], use_threads=False).column(0)
+            yield from _cells(declared[field.name], _values(cells))
     notes = [part.decode("utf-8", "replace") for pair in (file.schema_arrow.metadata or {}).items() for part in pair]
     yield pa.array(notes, pa.string()), "composed"
+
+
+def _values(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Of cells that are dictionaries what they hold."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(cells.type):
+        return cells
+    return pa.chunked_array([chunk.dictionary for chunk in cells.chunks], cells.type.value_type)
 
 
 def _cells(column: Column, cells: pa.ChunkedArray) -> Iterator[Part]:

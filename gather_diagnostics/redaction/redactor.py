@@ -152,7 +152,7 @@ class Redactor:
         import pyarrow as pa
 
         batch = self._without_keys(batch) if table == "logs" else batch
-        columns = [c for c in TABLES[table] if c.type in ("text", "json") and c.name in batch.schema.names]
+        columns = [c for c in TABLES[table] if c.is_text and c.name in batch.schema.names]
         values = [batch.column(column.name) for column in columns]
         try:
             found = self._hits(values)

@@ -47,7 +47,7 @@ def _texts(evidence: Evidence, tables: Mapping[str, pa.Table]) -> Iterator[str]:
     yield from (request.description, request.owner, *request.runbooks)
     for name, table in tables.items():
         for column in TABLES[name]:
-            if column.type in ("text", "json"):
+            if column.is_text:
                 yield from table.column(column.name).drop_null().unique().to_pylist()
     yield from evidence.raws.values()
     for covered in evidence.coverage:
@@ -63,7 +63,7 @@ def _table(name: str, table: pa.Table, renamer: Renamer) -> pd.DataFrame:
     arrays = []
     for column in TABLES[name]:
         values = table.column(column.name).combine_chunks()
-        if column.type in ("text", "json"):
+        if column.is_text:
             encoded = values.dictionary_encode()
             kind = words.COLUMNS.get(column.name)
             clean = [
