@@ -81,7 +81,7 @@ def test_the_wheel_has_its_licence_and_both_spellings_of_the_command(wheel: zipf
     assert "Apache License" in wheel.read(f"{info}/licenses/LICENSE").decode()
     commands = wheel.read(f"{info}/entry_points.txt").decode()
     assert "gather_diagnostics = gather_diagnostics.__main__:run" in commands
-    assert "gather-diagnostics = gather_diagnostics.cli:main" in commands
+    assert "gather-diagnostics = gather_diagnostics.__main__:run" in commands
 
 
 def test_the_package_says_the_version_of_the_distribution(project: dict[str, Any]) -> None:

@@ -290,8 +290,8 @@ def test_live_the_evidence_is_gathered_and_sources_are_asked(run, place: Path, b
 
 @pytest.mark.slow
 def test_gathering_that_was_interrupted_leaves_a_bundle_and_no_walk(run, place: Path, books, monkeypatch) -> None:
-    gather = pipeline.gather
-    monkeypatch.setattr(pipeline, "gather", lambda *a, **o: replace(gather(*a, **o), interrupted=True))
+    collect = pipeline.collect
+    monkeypatch.setattr(pipeline, "collect", lambda *a, **o: replace(collect(*a, **o), interrupted=True))
     books(BEGAN)
     ran = run("runbook", "run", "ours", "--service", "checkout", "--non-interactive", "--out", "out")
     assert (ran.code, ran.out) == (130, "")

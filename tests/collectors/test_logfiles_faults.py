@@ -187,7 +187,7 @@ def test_a_filesystem_that_hangs(
     text: str, tmp_path: Path, make_request: MakeRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A read that does not return, as from a dead NFS server; there is no other way to have one here."""
-    from collectors.logfiles import reading
+    from collectors.logfiles import opening
 
     path = tmp_path / "hangs" / "a.log"
     path.parent.mkdir()
@@ -200,10 +200,10 @@ def test_a_filesystem_that_hangs(
             released.wait(20)
             return b""
 
-    def opening(name: str, *args: object, **kwargs: object) -> object:
+    def stuck(name: str, *args: object, **kwargs: object) -> object:
         return Stuck(name) if name == str(path) else real(name, *args, **kwargs)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(reading, "open", opening, raising=False)
+    monkeypatch.setattr(opening, "open", stuck, raising=False)
     try:
         found, gaps = run(make_request(source_seconds=1.0), tmp_path, path)
     finally:
