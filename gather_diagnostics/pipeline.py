@@ -148,6 +148,7 @@ def _spend_memory() -> None:
     was the kernel's, which cleared the same pages again and again."""
     _mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
     _mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+    gc.freeze()
 
 
 def _mallopt(option: int, value: int) -> None:

@@ -170,17 +170,19 @@ def _cells(column: Column, cells: pa.ChunkedArray) -> Iterator[Part]:
 
 
 def _strings(value: object) -> Iterator[str]:
-    """Keys and texts of a JSON value, each as it is read and not as it stands escaped."""
+    """Keys and texts of a JSON value, each once, as it is read and not as it stands escaped."""
+    found: set[str] = set()
     left = [value]
     while left:
-        match left.pop():
-            case str(text):
-                yield text.encode("utf-8", "replace").decode()
-            case dict(inner):
-                left += inner
-                left += inner.values()
-            case list(inner):
-                left += inner
+        inner = left.pop()
+        if isinstance(inner, str):
+            found.add(inner)
+        elif isinstance(inner, dict):
+            found.update(inner)
+            left += inner.values()
+        elif isinstance(inner, list):
+            left += inner
+    return (text.encode("utf-8", "replace").decode() for text in found)
 
 
 def _unescaped(text: str, *, is_markdown: bool) -> str:

@@ -93,19 +93,17 @@ def _traffic(requests: pd.DataFrame, name: str, dimensions: Sequence[str]) -> An
 def _judged(
     name: str, before: pd.DataFrame, now: pd.DataFrame, traffic: Any, rose: Callable[[Any, Any], bool]
 ) -> list[Slice]:
-    earlier = {value: rows["value"] for value, rows in before.groupby(name) if len(rows) >= FEWEST}
+    earlier = {value: values for value, values in before.groupby(name)["value"] if len(values) >= FEWEST}
     found = []
     kept = now[name].value_counts().index[:MOST_VALUES]
-    for value, rows in now[now[name].isin(kept)].groupby(name):
+    for value, values in now.loc[now[name].isin(kept), [name, "value"]].groupby(name)["value"]:
         known = earlier.get(value, before["value"])
         if not len(known):
             continue
-        usual, level = float(known.mean()), float(rows["value"].mean())
+        usual, level = float(known.mean()), float(values.mean())
         weight = float(traffic[value])
-        risen = level > usual and rose(known, rows["value"])
-        found.append(
-            Slice(str(value), usual, level, weight * (level - usual), weight, risen, int(rows["value"].idxmax()))
-        )
+        risen = level > usual and rose(known, values)
+        found.append(Slice(str(value), usual, level, weight * (level - usual), weight, risen, int(values.idxmax())))
     return found
 
 
