@@ -103,7 +103,7 @@ def test_one_source_that_fails_makes_it_partial(run, tmp_path: Path) -> None:
         (["--service", "x", "--sorce", "git"], "No such option"),
         (["--service", "x", "--source", "gti"], "there are git"),
         (["--service", "x", "--since", "soon"], "--since takes a duration"),
-        (["--service", "x", "--from", "03:00", "--to", "02:00"], "reversed"),
+        (["--service", "x", "--from", "2026-03-14T03:00Z", "--to", "2026-03-14T02:00Z"], "reversed"),
         (["--service", "x", "--at", "2999-01-01T00:00Z"], "future"),
         (["--service", "x", "--deadline", "0s"], "--deadline"),
         (["--service", "x", "--config", "missing.yaml"], "missing.yaml"),
