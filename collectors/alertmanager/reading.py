@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +13,7 @@ from collectors.alertmanager.troubles import gap, is_final
 from gather_diagnostics import Gap, Raw, Request, Rows, Skew, Window
 from gather_diagnostics.http.clock import asked_on
 from gather_diagnostics.http.errors import TROUBLES
-
-MOST_RAW = 1_000_000
-"""Characters kept of the alerts as a raw record."""
+from gather_diagnostics.http.records import MOST_RAW, lines
 
 Items = Iterator[Rows | Raw | Gap | Skew]
 
@@ -84,12 +81,4 @@ class Reading:
 
 def _json(records: Sequence[Any]) -> str:
     """One record a line, up to MOST_RAW characters."""
-    lines: list[str] = []
-    size = 0
-    for record in records:
-        line = json.dumps(record, sort_keys=True, ensure_ascii=False)
-        size += len(line)
-        if size > MOST_RAW:
-            break
-        lines.append(line)
-    return "[\n" + ",\n".join(lines) + "\n]\n"
+    return "[\n" + ",\n".join(lines(records, MOST_RAW)) + "\n]\n"

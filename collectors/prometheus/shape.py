@@ -14,9 +14,8 @@ from collectors.prometheus.queries import NAMED, Query
 from collectors.prometheus.spans import Span
 from gather_diagnostics import Raw
 from gather_diagnostics.http.errors import MalformedError
+from gather_diagnostics.http.records import MOST_RAW, lines
 
-MOST_RAW = 1_000_000
-"""Characters kept of one answer as a raw record."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -114,14 +113,7 @@ def graph_url(base: str, expr: str, span: Span) -> str:
 
 def raw(name: str, query: Query, span: Span, answer: Sequence[Any]) -> Raw:
     """The answer as text, series by series up to MOST_RAW characters; `left_out` counts the others."""
-    kept: list[str] = []
-    size = 0
-    for one in answer:
-        text = json.dumps(one, sort_keys=True, ensure_ascii=False)
-        size += len(text)
-        if size > MOST_RAW:
-            break
-        kept.append(text)
+    kept = lines(answer, MOST_RAW)
     asked = {"expr": query.expr, "start": span.first.isoformat(), "end": span.last.isoformat(), "step": span.step}
     head = json.dumps(asked | {"left_out": len(answer) - len(kept)}, ensure_ascii=False)
     series = ",\n".join(kept)
