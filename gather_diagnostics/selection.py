@@ -122,11 +122,11 @@ class Served:
         return found if len(found) else self.replicas(metric, stat)
 
     def whole(self, metric: str, stat: str = "") -> pd.DataFrame:
-        return _chosen(self._whole, metric, stat)
+        return samples_of(self._whole, [metric], stat)
 
     def replicas(self, metric: str, stat: str = "") -> pd.DataFrame:
         """Of its replicas as they serve, not as they call."""
-        return _chosen(self._replicas, metric, stat)
+        return samples_of(self._replicas, [metric], stat)
 
     # Once for all metrics: each choice picks every cell of every column anew, and these leave few.
     @functools.cached_property
@@ -138,11 +138,6 @@ class Served:
     def _replicas(self) -> pd.DataFrame:
         rows = of_service(self._metrics[self._metrics["instance"].notna()], self._service)
         return rows[rows["callee"].isna() | (rows["callee"] == self._service)]
-
-
-def _chosen(rows: pd.DataFrame, metric: str, stat: str) -> pd.DataFrame:
-    chosen = rows["metric"] == metric
-    return rows[chosen & (rows["stat"] == stat) if stat else chosen]
 
 
 def _light(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -27,12 +27,13 @@ from collectors.cloudwatch import codedeploy, functions
 from collectors.kubernetes import helm
 from gather_diagnostics.document.view import view
 from gather_diagnostics.model import Evidence
-from gather_diagnostics.response.facts import NAMES, facts, fit, several
+from gather_diagnostics.response.facts import NAMES, fit
+from gather_diagnostics.response.facts import known as known_from
 from gather_diagnostics.response.facts.choosing import choose
 
 
 def known(its: Evidence) -> dict[str, str]:
-    return facts(its, view(its))
+    return dict(known_from(its, view(its)).values)
 
 
 def test_every_name_is_declared_with_a_meaning() -> None:
@@ -89,8 +90,8 @@ def test_nobody_is_named_for_a_change_that_is_not_suspected() -> None:
 def test_two_namespaces_are_told_and_none_is_taken() -> None:
     its = evidence(workloads=[*pods(1), *(p | {"ref": "k8s://prod-eu/shop-eu/Pod/x#1", "name": "x"} for p in pods(1))])
     document = view(its)
-    assert "namespace" not in facts(its, document)
-    assert several(its, document)["namespace"] == ("shop", "shop-eu")
+    assert "namespace" not in known_from(its, document).values
+    assert known_from(its, document).several["namespace"] == ("shop", "shop-eu")
 
 
 def test_a_suspected_rollout_decides_between_two_namespaces() -> None:

@@ -20,35 +20,23 @@ __all__ = [
     "NAMES",
     "Change",
     "Known",
-    "facts",
     "fit",
     "in_question",
     "known",
     "last_deploy",
     "read",
     "rollout_of",
-    "several",
 ]
 
 View = Mapping[str, Any]
 
 
-def facts(evidence: Evidence, document: View) -> dict[str, str]:
-    """Name (one of NAMES) to value, for every name of which the evidence tells exactly one value.
+def known(evidence: Evidence, document: View) -> Known:
+    """Names (of NAMES) to values; those of which the evidence tells more than one value are in `several`.
 
     Values are plain text, printable and without a leading dash; whoever puts them into a command still has to quote
     them. `document` is `document.view(evidence)`. Pure.
     """
-    return dict(known(evidence, document).values)
-
-
-def several(evidence: Evidence, document: View) -> dict[str, tuple[str, ...]]:
-    """Names of which the evidence tells more than one value, with all of them, sorted. Pure."""
-    return dict(known(evidence, document).several)
-
-
-def known(evidence: Evidence, document: View) -> Known:
-    """Both at once. Pure."""
     changes = read(evidence)
     question = in_question(document, changes)
     deploy = last_deploy(document, changes)
