@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -54,10 +55,13 @@ def metered(command: Sequence[str], env: Mapping[str, str], folder: Path) -> Met
     found = Metered(started=time.time())
     with (folder / "run.log").open("wb") as log:
         process = subprocess.Popen(command, env=dict(env), cwd=folder, stdout=log, stderr=subprocess.STDOUT)
-        while process.poll() is None:
+        # Readable once the process has ended (pidfd_open(2)): its end is seen at once, and not at the next look.
+        end = os.pidfd_open(process.pid)
+        while not select.select([end], [], [], PAUSE)[0]:
             _look(process.pid, time.perf_counter() - started, found)
-            time.sleep(PAUSE)
-    found.code, found.seconds = process.returncode, time.perf_counter() - started
+        found.seconds = time.perf_counter() - started
+        os.close(end)
+        found.code = process.wait()
     after = _beside(process.pid)
     found.servers = {name: cpu - before.get(name, 0.0) for name, cpu in after.items()}
     return found

@@ -90,8 +90,8 @@ def report(found: Metered, out: Path) -> tuple[float, str]:
     rest = found.seconds - slowest
     cpu = found.cpu_until(begin + slowest)
     told += [
-        f"whole run {found.seconds:.1f} s: slowest source {slowest:.1f} s, {rest:.1f} s besides: {begin:.1f} s until"
-        f" the request is made, {rest - begin:.1f} s to load the collectors and after that source;"
+        f"whole run {found.seconds:.1f} s: slowest source {slowest:.1f} s, {rest:.2f} s besides: {begin:.2f} s until"
+        f" the request is made, {rest - begin:.2f} s to load the collectors and after that source;"
         f" exit code {found.code}",
         f"CPU of the command {found.cpu:.1f} s: {cpu:.1f} s while sources are read, {found.cpu - cpu:.1f} s after",
         "CPU of the servers: " + ", ".join(f"{n} {s:.1f} s" for n, s in found.servers.items()),
