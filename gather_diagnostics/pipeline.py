@@ -16,7 +16,7 @@ from gather_diagnostics import plugins, runner
 from gather_diagnostics.errors import EXIT_COMPLETE, EXIT_INTERRUPTED, EXIT_PARTIAL, NoSourceError
 from gather_diagnostics.model import Evidence, Gap, Request
 from gather_diagnostics.progress import Progress
-from gather_diagnostics.runner import Source, analyze, collect
+from gather_diagnostics.runner import Source, analyze, collect, memory
 
 if TYPE_CHECKING:
     from gather_diagnostics.bundle import Amended
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 OnBug = Callable[[BaseException], None]
 Packed = Future[dict[str, bytes]]
 """What the bundle holds of the sources, as `bundle.encoded` makes it."""
-
-_MAPPED_BYTES = 2**20
-"""Blocks of memory from this size are given back to the system when they are freed, while sources are read."""
-_KEPT_BYTES = 2**25
-"""The same for what comes after, and how much is kept of what is freed; glibc takes no more."""
-
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,6 @@ def investigate(
 
     redactor = redactor or Redactor()
     evidence = _collected(request, sources, redactor, asked_for, progress, on_bug, demo)
-    _spend_memory()
     with _packing(evidence, redactor) as packed:
         return _delivered(analyze(evidence, on_bug), out, redactor, respond, on_bug, packed)
 
@@ -97,6 +89,7 @@ def _collected(
     demo: str,
 ) -> Evidence:
     """Without findings."""
+    memory.save()
     # In a thread, since an interrupt in the midst of an import would not be taken for the end of collecting.
     threading.Thread(target=_prepare, name="prepare", daemon=True).start()
     collected = collect(request, sources, redactor, asked_for=asked_for, progress=progress, on_bug=on_bug)
@@ -116,47 +109,24 @@ def _collected(
 
 def _prepare() -> None:
     """What can be done while sources are waited for, so that less is left to do after the last of them."""
-    _save_memory()
-    # A second of imports: what analyzers calculate with, the analyzers, the document, the bundle's tables.
-    importlib.import_module("scipy.stats")
-    importlib.import_module("gather_diagnostics.bundle.parquet")
-    importlib.import_module("pyarrow.parquet")
-    for name in plugins.names(plugins.ANALYZERS):
-        with contextlib.suppress(Exception):  # a stranger's module that can't be imported is told when it is its turn
-            plugins.load(plugins.ANALYZERS, name)
-    from gather_diagnostics import document, response
-
-    document.warm()
-    response.warm()
-    # What was imported stays to the end: no collection of garbage need look at it again.
-    gc.freeze()
-
-
-def _save_memory() -> None:
-    """Allocate so that what is freed goes back; output is the same without."""
     import pyarrow as pa
 
     # Arrow's own allocator keeps what it freed: with many log lines it peaks 40 to 50 MB above the system's.
     pa.set_memory_pool(pa.system_memory_pool())
-    # glibc maps large blocks apart and gives them back when freed, but raises what counts as large with each of them;
-    # the holes that the others leave take 20 to 30 MB.
-    _mallopt(_M_MMAP_THRESHOLD, _MAPPED_BYTES)
+    from gather_diagnostics import document, response
+    from gather_diagnostics.bundle.parquet import to_parquet
+    from gather_diagnostics.tables import to_frame
 
-
-def _spend_memory() -> None:
-    """With the sources read most of it is free, and what a finding took is needed by the next one: a tenth of the time
-    was the kernel's, which cleared the same pages again and again."""
-    _mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-    _mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+    # A second of imports: what analyzers calculate with, tables, the analyzers, the document.
+    importlib.import_module("scipy.stats")
+    to_parquet("events", to_frame("events", ()))
+    for name in plugins.names(plugins.ANALYZERS):
+        with contextlib.suppress(Exception):  # a stranger's module that can't be imported is told when it is its turn
+            plugins.load(plugins.ANALYZERS, name)
+    document.warm()
+    response.warm()
+    # What was imported stays to the end: no collection of garbage need look at it again.
     gc.freeze()
-
-
-def _mallopt(option: int, value: int) -> None:
-    """mallopt(3); others than glibc have none."""
-    import ctypes
-
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(option, value)
 
 
 def deliver(

@@ -25,12 +25,15 @@ MOST_TIMES = 5_000_000
 
 def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
     """Rows whose time lies in the half-open window."""
-    time = frame["time"]
-    if time.is_monotonic_increasing:
+    import numpy as np
+
+    times = frame["time"].to_numpy("datetime64[us]")
+    edges = [np.datetime64(edge.replace(tzinfo=None), "us") for edge in (window.start, window.end)]
+    if (times[1:] >= times[:-1]).all():
         # Tables are in the order of time, and a slice copies nothing.
-        start, end = time.searchsorted([window.start, window.end])
+        start, end = np.searchsorted(times, np.array(edges))
         return frame.iloc[start:end]
-    return frame[(time >= window.start) & (time < window.end)]
+    return frame[(times >= edges[0]) & (times < edges[1])]
 
 
 def seconds(times: Any) -> Any:
@@ -96,8 +99,9 @@ def line_times(rows: pd.DataFrame) -> Any:
 
 def samples_of(metrics: pd.DataFrame, names: Iterable[str], stat: str = "") -> pd.DataFrame:
     """Rows of the metrics of these names, of one `stat` or of all, without `ref`, which holds most of the bytes."""
-    chosen = metrics["metric"].isin(list(names))
-    return _light(metrics)[chosen & (metrics["stat"] == stat) if stat else chosen]
+    names = list(names)
+    chosen = metrics["metric"] == names[0] if len(names) == 1 else metrics["metric"].isin(names)
+    return _light(metrics[chosen & (metrics["stat"] == stat) if stat else chosen])
 
 
 def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataFrame:
@@ -106,14 +110,14 @@ def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataF
     chosen = metrics["metric"] == metric
     for column in ("instance", "version", "caller", "callee"):
         chosen &= metrics[column].isna()
-    return of_service(_light(metrics)[chosen], service)
+    return of_service(_light(metrics[chosen]), service)
 
 
 class Served:
     """What a service serves, of all `metrics` or those of them that are wanted. Frames are without `ref`."""
 
     def __init__(self, metrics: pd.DataFrame, service: str) -> None:
-        self._metrics = _light(metrics)
+        self._metrics = metrics
         self._service = service
 
     def of(self, metric: str, stat: str = "") -> pd.DataFrame:
@@ -132,16 +136,19 @@ class Served:
     @functools.cached_property
     def _whole(self) -> pd.DataFrame:
         empty = [self._metrics[c].isna() for c in ("instance", "version", "caller", "callee", "endpoint")]
-        return of_service(self._metrics[functools.reduce(operator.and_, empty)], self._service)
+        return of_service(_light(self._metrics[functools.reduce(operator.and_, empty)]), self._service)
 
     @functools.cached_property
     def _replicas(self) -> pd.DataFrame:
-        rows = of_service(self._metrics[self._metrics["instance"].notna()], self._service)
+        rows = of_service(_light(self._metrics[self._metrics["instance"].notna()]), self._service)
         return rows[rows["callee"].isna() | (rows["callee"] == self._service)]
 
 
-def _light(metrics: pd.DataFrame) -> pd.DataFrame:
-    return metrics[[name for name in metrics if name != "ref"]] if "ref" in metrics else metrics
+def _light(chosen: pd.DataFrame) -> pd.DataFrame:
+    """The rows, which nobody else has, without `ref`."""
+    if "ref" in chosen:
+        del chosen["ref"]
+    return chosen
 
 
 def since_onset(request: Request, findings: Mapping[str, Sequence[Finding]]) -> Window:

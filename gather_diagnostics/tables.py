@@ -228,11 +228,15 @@ def _encodable(text: str) -> str:
 
 def to_frame(table: str, batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
     """One DataFrame in a canonical order (time, then every other column), so that equal evidence is equal bytes."""
+    return from_arrow(ordered(table, batches))
+
+
+def ordered(table: str, batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    """The rows in the canonical order. What is in this order already takes half as long or less."""
     import pyarrow as pa
 
     whole = pa.Table.from_batches(list(batches), schema=schema(table))
-    order = [(c.name, "ascending") for c in TABLES[table]]
-    return from_arrow(whole.sort_by(order))
+    return whole.sort_by([(c.name, "ascending") for c in TABLES[table]])
 
 
 def from_arrow(table: pa.Table) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from gather_diagnostics.model import Coverage, Gap, Raw, Request, Rows, Skew, Ta
 from gather_diagnostics.patterns import merged
 from gather_diagnostics.plugins import Collector
 from gather_diagnostics.progress import Progress, Silent
+from gather_diagnostics.runner import memory
 from gather_diagnostics.runner.faults import bug
 from gather_diagnostics.runner.reading import Reading
 from gather_diagnostics.tables import TABLES, to_frame
@@ -63,6 +64,7 @@ def collect(
     interrupted = _wait(readings, done, request.source_seconds)
     for reading in readings:
         reading.stop(interrupted)
+    memory.spend()
     wanted = frozenset(asked_for)
     coverage = tuple(r.coverage(asked=r.name in wanted) for r in readings)
     for covered, reading in zip(coverage, readings, strict=True):

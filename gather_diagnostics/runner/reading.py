@@ -13,9 +13,10 @@ from gather_diagnostics.errors import PluginError
 from gather_diagnostics.model import Cause, Coverage, Gap, Raw, Request, Rows, Skew, Target
 from gather_diagnostics.patterns import masks
 from gather_diagnostics.progress import Progress
+from gather_diagnostics.runner import memory
 from gather_diagnostics.runner.faults import bug
 from gather_diagnostics.runner.shelf import Shelf
-from gather_diagnostics.tables import TABLES, RowError, to_batch
+from gather_diagnostics.tables import TABLES, RowError, ordered, to_batch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +93,9 @@ class Reading:
         done.put(self)
         try:
             self._look_ahead(*kept)
-        except Exception as error:  # noqa: BLE001 - it costs time alone: what is not looked through now will be then
+            del kept  # which are not to be in memory twice
+            self._order()
+        except Exception as error:  # noqa: BLE001 - it costs time alone: what is not done now will be then
             self._tell(error)
 
     def _read(self) -> None:
@@ -110,6 +113,7 @@ class Reading:
                     return
                 if self.shelf.crowded:
                     self._fold()
+                    memory.release()
             if self.shelf.rung is not None:
                 self._fold()
 
@@ -120,6 +124,16 @@ class Reading:
         if batches or raws:
             look_ahead(batches, raws, self._redactor)
 
+    def _order(self) -> None:
+        """Put the rows in the order of their tables, while other sources are waited for: the whole is sorted sooner."""
+        for table, batches in self.shelf.batches.copy().items():
+            if not self._open:
+                return
+            rows = ordered(table, batches).to_batches()
+            with self._lock:
+                if self._open:
+                    self.shelf.batches[table] = rows
+
     def _tell(self, error: Exception) -> None:
         if self._on_bug:
             self._on_bug(error)
@@ -127,14 +141,10 @@ class Reading:
     def _fold(self) -> None:
         """Outside the lock, as the deadline waits for nobody: whoever takes the shelf meanwhile has the lines as they
         came."""
-        import pyarrow as pa
-
         folded = self.shelf.folded_logs(self._request)
         with self._lock:
             if self._open:
                 self.shelf.put_folded(*folded)
-        # glibc keeps what was freed between two folds, a hundred megabytes of it, unless it is told to give it back.
-        pa.default_memory_pool().release_unused()
 
     def _put(self, item: Target | Rows | Raw | Gap | Skew) -> bool:
         """Redact and shelve one item. False once nobody waits for it any more."""

@@ -24,6 +24,7 @@ from gather_diagnostics import (
     analyzer,
     plugins,
     runner,
+    tables,
 )
 from gather_diagnostics.errors import PluginError
 from gather_diagnostics.redaction import Redactor
@@ -332,3 +333,27 @@ def test_what_a_source_said_is_looked_through_for_secrets_while_others_are_read(
             thread.join(10)
     monkeypatch.setattr(Redactor, "_match", None)
     assert redactor.showing(pa.array(["it failed", "as it came", "toy", "a:1"])) == {}
+
+
+def test_what_a_source_said_is_put_in_order_while_others_are_read(monkeypatch, make_request) -> None:
+    put: list[str] = []
+
+    def early(request: Request) -> Iterator[Rows]:
+        yield Rows("logs", [line(request, n) for n in (5, 1)])
+        yield Rows("logs", [line(request, n) for n in (4, 0)])
+
+    def late(request: Request) -> Iterator[Rows]:
+        for thread in threading.enumerate():
+            if thread.name == "collect-early":
+                thread.join(10)
+        yield Rows("logs", [line(request, n) for n in (3, 2)])
+
+    def ordered(table: str, batches: Any) -> pa.Table:
+        whole = tables.ordered(table, batches)
+        put.extend(whole["message"].to_pylist())
+        return whole
+
+    monkeypatch.setattr("gather_diagnostics.runner.reading.ordered", ordered)
+    collected = run(make_request(), early=collector(early), late=collector(late))
+    assert put[:4] == ["line 0", "line 1", "line 4", "line 5"]
+    assert list(collected.tables["logs"]["message"]) == [f"line {n}" for n in range(6)]
