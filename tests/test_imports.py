@@ -23,6 +23,29 @@ LINT = "from importlinter.cli import lint_imports_command; lint_imports_command(
 
 HEAVY = ("pandas", "pyarrow", "numpy", "scipy", "pydantic", "git", "requests", "yaml", "jinja2", "rich")
 
+AFTERWARDS = """
+import sys, threading
+from gather_diagnostics.cli import main
+from gather_diagnostics.runner import collecting
+
+make = collecting._frames
+before = {}
+
+def frames(readings):
+    for thread in threading.enumerate():
+        if thread.name == "prepare":
+            thread.join()
+    before.update(sys.modules)
+    return make(readings)
+
+collecting._frames = frames
+try:
+    main(["demo", "--out", sys.argv[1]])
+except SystemExit as end:
+    assert before and not end.code, end.code
+print(*sorted(sys.modules.keys() - before.keys()), file=sys.stderr)
+"""
+
 # Contract id: files to write (or to append to, where the file exists) that break it.
 VIOLATIONS: list[tuple[str, Mapping[str, str]]] = [
     ("core", {"gather_diagnostics/runner/planted.py": "import collectors.planted", "collectors/planted.py": ""}),
@@ -119,6 +142,17 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert result.stdout.split() == []
+
+
+def test_nothing_of_weight_is_loaded_after_the_sources_have_been_read(tmp_path: Path) -> None:
+    """What could have been loaded while sources were waited for is waited for itself: rich alone takes 0.03 s."""
+    result = subprocess.run(
+        [sys.executable, "-c", AFTERWARDS, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stderr
+    late = result.stderr.splitlines()[-1].split()
+    light = ("pandas.core.methods", "rich._unicode_data")
+    assert [module for module in late if not module.startswith(light)] == []
 
 
 @pytest.mark.parametrize("module", HEAVY)

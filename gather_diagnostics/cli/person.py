@@ -71,7 +71,7 @@ class Watched:
         return line.strip()
 
     def _show(self, text: str) -> None:
-        from gather_diagnostics.document.summary import encodable
+        from gather_diagnostics.document.escaping import encodable
 
         self._out.write(encodable(text, self._out.encoding or "utf-8"))
         self._out.flush()

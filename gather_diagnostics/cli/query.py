@@ -29,8 +29,8 @@ def query(*, bundle: Path, sql: str, format_: str, debug: bool) -> int:
     an apostrophe. Exit codes: 0 answered, 1 no answer: a query or a bundle that can't be used; 130 interrupted.
     """
     from gather_diagnostics.bundle import read
+    from gather_diagnostics.document.escaping import encodable
     from gather_diagnostics.document.sql import query as ask
-    from gather_diagnostics.document.summary import encodable
     from gather_diagnostics.errors import InputError
 
     found = ask(read(bundle).tables, sql)

@@ -51,7 +51,7 @@ def show(*, bundle: Path, format_: str, section: str | None, debug: bool) -> int
 
 def page(text: str, on_terminal: bool) -> None:
     """Put text on stdout, through the pager on a terminal, in an encoding that may lack some of its signs."""
-    from gather_diagnostics.document.summary import encodable
+    from gather_diagnostics.document.escaping import encodable
 
     text = encodable(text, sys.stdout.encoding or "utf-8")
     if on_terminal:

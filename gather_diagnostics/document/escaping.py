@@ -22,6 +22,10 @@ _NEWLINE = re.compile("\r\n?|\n")
 _BREAK = " ⏎ "
 _STACK = 4
 """Combining marks kept in a row: living scripts need no more, 'Zalgo' text covers its neighbours with them."""
+_ASCII = str.maketrans({
+    "“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "—": "-", "–": "-", "·": "|", "×": "x", "⏎": "/",
+    "−": "-", "\u00a0": " ", "⟨": "<", "⟩": ">",
+})  # fmt: skip
 
 
 def visible(text: str, *, lines: bool = False) -> str:
@@ -58,6 +62,15 @@ def _unstacked(text: str) -> str:
 def terminal(text: str, *, lines: bool = False) -> str:
     """Text that can't move the cursor, change colours or reorder what is shown; with `lines`, breaks stay."""
     return visible(text, lines=lines)
+
+
+def encodable(text: str, encoding: str) -> str:
+    """The text as `encoding` can carry it: unchanged, or with ASCII and escapes for what it has no sign for."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
+    return text
 
 
 def cut(text: str, most: int) -> str:

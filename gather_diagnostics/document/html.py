@@ -35,6 +35,11 @@ def to_html(document: View) -> str:
     )  # fmt: skip
 
 
+def warm() -> None:
+    """Read and compile what the page is made of."""
+    template(), _part("evidence.css"), _part("evidence.js")
+
+
 @functools.cache
 def template() -> Template:
     """The page's template, compiled."""

@@ -6,15 +6,14 @@ Plain text when piped: no colours, and in an encoding without the signs used her
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
 
 from gather_diagnostics.document import brief, impact
 from gather_diagnostics.document.clock import clock, date_clock
-from gather_diagnostics.document.escaping import cut, terminal
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.text import Text
+from gather_diagnostics.document.escaping import cut, encodable, terminal
 
 LABEL = 10
 ROWS = 23
@@ -23,10 +22,6 @@ STYLES = {
     "critical": "bold red", "high": "bold red", "medium": "yellow", "complete": "green", "partial": "yellow",
     "failed": "red", "not_used": "dim",
 }  # fmt: skip
-_ASCII = str.maketrans({
-    "“": '"', "”": '"', "‘": "'", "’": "'", "…": "...", "—": "-", "–": "-", "·": "|", "×": "x", "⏎": "/",
-    "−": "-", "\u00a0": " ", "⟨": "<", "⟩": ">",
-})  # fmt: skip
 
 View = Mapping[str, Any]
 Line = tuple[str, str, str, int]
@@ -35,8 +30,6 @@ Line = tuple[str, str, str, int]
 
 def print_summary(document: View, where: str, console: Console | None = None) -> None:
     """Print the summary of `view`'s dict; `where` is the bundle's folder. Default console: stdout."""
-    from rich.console import Console
-
     console = console or Console(highlight=False, markup=False, emoji=False)
     with console.capture() as captured:
         for row in _rows(document, console):
@@ -44,15 +37,6 @@ def print_summary(document: View, where: str, console: Console | None = None) ->
         # The path is printed whole, however long: it gets copied.
         console.print(f"{'Bundle':<{LABEL}}{terminal(where)}", markup=False, highlight=False, soft_wrap=True)
     console.file.write(encodable(captured.get(), console.encoding))
-
-
-def encodable(text: str, encoding: str) -> str:
-    """The text as `encoding` can carry it: unchanged, or with ASCII and escapes for what it has no sign for."""
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return text.translate(_ASCII).encode(encoding, "backslashreplace").decode(encoding)
-    return text
 
 
 def _rows(document: View, console: Console) -> list[Any]:
@@ -67,8 +51,6 @@ def _rows(document: View, console: Console) -> list[Any]:
 
 
 def _wrapped(line: Line, most: int, console: Console) -> Iterator[Text]:
-    from rich.text import Text
-
     label, words, style, own = line
     most = min(most, own)
     width = max(40, console.width) - LABEL - 1

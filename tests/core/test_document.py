@@ -29,6 +29,7 @@ from gather_diagnostics.document import brief, clock, impact, render, view
 from gather_diagnostics.document.chart import draw
 from gather_diagnostics.document.escaping import (
     cut,
+    encodable,
     link,
     markdown_cell,
     markdown_code,
@@ -39,7 +40,7 @@ from gather_diagnostics.document.escaping import (
 )
 from gather_diagnostics.document.limits import near
 from gather_diagnostics.document.markdown import MOST, to_markdown
-from gather_diagnostics.document.summary import encodable, print_summary
+from gather_diagnostics.document.summary import print_summary
 from gather_diagnostics.document.view import plain, to_json
 
 SAMPLES = ("incident", "healthy", "blind", "hostile")
