@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +76,14 @@ def write(
     redactor = redactor or Redactor()
     collected = encoded(evidence, redactor) if collected is None else collected
     files = {**_made(evidence, documents), **collected}
-    rest = {path: content for path, content in sealed(evidence, wanted, files).items() if path not in collected}
-    check(rest, redactor)
+    whole = sealed(evidence, wanted, files)
+    check({path: content for path, content in whole.items() if path not in collected}, redactor)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         sweep(parent)
         for candidate in candidates(wanted):
-            if written := _attempt(evidence, files, parent, candidate, archive):
+            whole = whole if candidate == wanted else sealed(evidence, candidate, files)
+            if written := _attempt(whole, stamp(request.asked), parent, candidate, archive):
                 return written
     except OSError as error:
         cure = CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
@@ -124,18 +126,24 @@ def _collected(evidence: Evidence) -> dict[str, bytes]:
     return {**tables, **raws}
 
 
-def _attempt(evidence: Evidence, files: Mapping[str, bytes], parent: Path, name: str, archive: bool) -> Written | None:
+def _attempt(whole: Mapping[str, bytes], mtime: int, parent: Path, name: str, archive: bool) -> Written | None:
     """None where the name is taken, at once or by the time the bundle is ready."""
     if os.path.lexists(parent / name) or os.path.lexists(parent / f"{name}.tar.gz"):
         return None
-    whole = sealed(evidence, name, files)
     with staged(parent, name) as stage:
-        write_tree(stage / name, whole)
-        if archive:
-            with create_file(stage / f"{name}.tar.gz") as out:
-                archives.pack(out, name, whole, stamp(evidence.request.asked))
+        # Side by side: one waits for the disk, the other for the processor.
+        with ThreadPoolExecutor(1, "pack") as aside:
+            packed = aside.submit(_pack, stage, name, whole, mtime) if archive else None
+            write_tree(stage / name, whole)
+        if packed:
+            packed.result()
         flush_folder(stage)
         return _publish(stage, parent, name, archive)
+
+
+def _pack(stage: Path, name: str, whole: Mapping[str, bytes], mtime: int) -> None:
+    with create_file(stage / f"{name}.tar.gz") as out:
+        archives.pack(out, name, whole, mtime)
 
 
 def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -17,7 +17,7 @@ from gather_diagnostics.progress import Progress, Silent
 from gather_diagnostics.runner import memory
 from gather_diagnostics.runner.faults import bug
 from gather_diagnostics.runner.reading import Reading
-from gather_diagnostics.tables import TABLES, to_frame
+from gather_diagnostics.tables import TABLES, from_arrow, schema, to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,13 +114,21 @@ def _on_our_clock(batch: pa.RecordBatch, skew: float) -> pa.RecordBatch:
 def _frames(readings: Sequence[Reading]) -> dict[str, pd.DataFrame]:
     """The tables. Takes the batches off the shelves, so that a table's are gone when the next one is made."""
     frames = {
-        table: to_frame(table, batches)
-        for table in TABLES
-        if (batches := [batch for reading in readings for batch in _taken(reading, table)])
+        table: _frame(table, rs) for table in TABLES if (rs := [r for r in readings if r.shelf.batches.get(table)])
     }
     if "logs" in frames:
         frames["logs"]["template"] = merged(frames["logs"]["template"])
     return frames
+
+
+def _frame(table: str, readings: Sequence[Reading]) -> pd.DataFrame:
+    """Of the rows of those that have some."""
+    import pyarrow as pa
+
+    batches = [batch for reading in readings for batch in _taken(reading, table)]
+    if len(readings) == 1 and table in readings[0].shelf.in_order:
+        return from_arrow(pa.Table.from_batches(batches, schema(table)))
+    return to_frame(table, batches)
 
 
 def _taken(reading: Reading, table: str) -> list[pa.RecordBatch]:

@@ -129,10 +129,11 @@ class Reading:
         for table, batches in self.shelf.batches.copy().items():
             if not self._open:
                 return
-            rows = ordered(table, batches).to_batches()
+            rows = ordered(table, batches).to_batches() or batches  # of no rows there is no batch
             with self._lock:
                 if self._open:
                     self.shelf.batches[table] = rows
+                    self.shelf.in_order.add(table)
 
     def _tell(self, error: Exception) -> None:
         if self._on_bug:

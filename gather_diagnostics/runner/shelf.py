@@ -26,6 +26,8 @@ class Shelf:
     targets: list[Target] = field(default_factory=list)
     batches: dict[str, list[pa.RecordBatch]] = field(default_factory=dict)
     """By table."""
+    in_order: set[str] = field(default_factory=set)
+    """Tables whose rows are in the tables' order."""
     raws: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     """Of the raws: no raw may have the name of one."""

@@ -72,6 +72,11 @@ def line(request: Request, n: int = 0, **more: Any) -> dict[str, Any]:
     return {"time": request.incident.start + timedelta(seconds=n), "ref": f"f:{n}", "message": f"line {n}", **more}
 
 
+def sample(request: Request, n: int) -> dict[str, Any]:
+    time = request.incident.start + timedelta(seconds=n)
+    return {"time": time, "ref": "f:1", "metric": "queue_depth", "stat": "value", "value": float(n), "unit": "1"}
+
+
 def run(request: Request, **sources: Any) -> runner.Collected:
     return runner.collect(request, sources, Open())
 
@@ -342,6 +347,9 @@ def test_what_a_source_said_is_put_in_order_while_others_are_read(monkeypatch, m
         yield Rows("logs", [line(request, n) for n in (5, 1)])
         yield Rows("logs", [line(request, n) for n in (4, 0)])
 
+        yield Rows("metrics", [sample(request, n) for n in (2, 0, 1)])
+        yield Rows("events", [])
+
     def late(request: Request) -> Iterator[Rows]:
         for thread in threading.enumerate():
             if thread.name == "collect-early":
@@ -349,11 +357,12 @@ def test_what_a_source_said_is_put_in_order_while_others_are_read(monkeypatch, m
         yield Rows("logs", [line(request, n) for n in (3, 2)])
 
     def ordered(table: str, batches: Any) -> pa.Table:
-        whole = tables.ordered(table, batches)
-        put.extend(whole["message"].to_pylist())
-        return whole
+        put.append(table)
+        return tables.ordered(table, batches)
 
     monkeypatch.setattr("gather_diagnostics.runner.reading.ordered", ordered)
     collected = run(make_request(), early=collector(early), late=collector(late))
-    assert put[:4] == ["line 0", "line 1", "line 4", "line 5"]
+    assert put[:3] == ["logs", "metrics", "events"]
     assert list(collected.tables["logs"]["message"]) == [f"line {n}" for n in range(6)]
+    assert list(collected.tables["metrics"]["value"]) == [0, 1, 2]
+    assert len(collected.tables["events"]) == 0
