@@ -61,6 +61,8 @@ def investigate(
 
     redactor = redactor or Redactor()
     evidence = _collected(request, sources, redactor, asked_for, progress, on_bug, demo)
+    # The tables stay to the end, too, and what was garbage by now takes less room than looking for it takes time.
+    gc.freeze()
     with _packing(evidence, redactor) as packed:
         return _delivered(analyze(evidence, on_bug), out, redactor, respond, on_bug, packed)
 

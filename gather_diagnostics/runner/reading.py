@@ -13,7 +13,6 @@ from gather_diagnostics.errors import PluginError
 from gather_diagnostics.model import Cause, Coverage, Gap, Raw, Request, Rows, Skew, Target
 from gather_diagnostics.patterns import masks
 from gather_diagnostics.progress import Progress
-from gather_diagnostics.runner import memory
 from gather_diagnostics.runner.faults import bug
 from gather_diagnostics.runner.shelf import Shelf
 from gather_diagnostics.tables import TABLES, RowError, ordered, to_batch
@@ -113,7 +112,6 @@ class Reading:
                     return
                 if self.shelf.crowded:
                     self._fold()
-                    memory.release()
             if self.shelf.rung is not None:
                 self._fold()
 
