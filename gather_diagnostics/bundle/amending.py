@@ -21,9 +21,9 @@ from gather_diagnostics.bundle.manifest import parse, sealed
 from gather_diagnostics.bundle.naming import FINDINGS, MANIFEST, RESPONSE, SIGNATURE, SUMS, TABLES_FOLDER
 from gather_diagnostics.bundle.reading import read
 from gather_diagnostics.bundle.sealing import check
-from gather_diagnostics.bundle.staging import create_file, flush_folder, staged, sweep
+from gather_diagnostics.bundle.staging import flush_folder, staged, sweep
 from gather_diagnostics.bundle.verifying import verify
-from gather_diagnostics.bundle.writing import CURES, Written, contents, write_tree
+from gather_diagnostics.bundle.writing import CURES, Written, contents, write_archive, write_tree
 from gather_diagnostics.errors import BundleError, VerificationError
 from gather_diagnostics.model import Evidence
 from gather_diagnostics.redaction import Redactor
@@ -152,8 +152,7 @@ def _replace(places: tuple[Path, ...], top: str, whole: Mapping[str, bytes], mti
             if place.is_dir():
                 write_tree(built, whole)
             else:
-                with create_file(built) as out:
-                    archives.pack(out, top, whole, mtime)
+                write_archive(built, top, whole, mtime)
         flush_folder(stage)
         for built, place in new:
             if place.is_dir():

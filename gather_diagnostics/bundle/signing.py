@@ -16,7 +16,7 @@ from gather_diagnostics.bundle.manifest import parse
 from gather_diagnostics.bundle.naming import MANIFEST, SIGNATURE, SUMS
 from gather_diagnostics.bundle.staging import create_file, flush_folder, staged
 from gather_diagnostics.bundle.verifying import verify
-from gather_diagnostics.bundle.writing import Written
+from gather_diagnostics.bundle.writing import Written, write_archive
 from gather_diagnostics.errors import BundleError, VerificationError
 
 
@@ -66,10 +66,10 @@ def _publish(written: Written, files: Mapping[str, bytes], signature: bytes) -> 
         with create_file(stage / SIGNATURE) as out:
             out.write(signature)
         if written.archive:
-            with create_file(stage / written.archive.name) as out:
-                asked = parse(files[MANIFEST]).created
-                archives.pack(out, folder.name, {**files, SIGNATURE: signature}, stamp(asked))
-            os.replace(stage / written.archive.name, written.archive)
+            signed = {**files, SIGNATURE: signature}
+            new = stage / written.archive.name
+            write_archive(new, folder.name, signed, stamp(parse(files[MANIFEST]).created))
+            os.replace(new, written.archive)
         os.rename(stage / SIGNATURE, folder / SIGNATURE)
         settle(folder)
         flush_folder(folder)

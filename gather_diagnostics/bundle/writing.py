@@ -133,17 +133,12 @@ def _attempt(whole: Mapping[str, bytes], mtime: int, parent: Path, name: str, ar
     with staged(parent, name) as stage:
         # Side by side: one waits for the disk, the other for the processor.
         with ThreadPoolExecutor(1, "pack") as aside:
-            packed = aside.submit(_pack, stage, name, whole, mtime) if archive else None
+            packed = aside.submit(write_archive, stage / f"{name}.tar.gz", name, whole, mtime) if archive else None
             write_tree(stage / name, whole)
         if packed:
             packed.result()
         flush_folder(stage)
         return _publish(stage, parent, name, archive)
-
-
-def _pack(stage: Path, name: str, whole: Mapping[str, bytes], mtime: int) -> None:
-    with create_file(stage / f"{name}.tar.gz") as out:
-        archives.pack(out, name, whole, mtime)
 
 
 def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -156,6 +151,11 @@ def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
     for each in reversed(tree):
         settle(each)
         flush_folder(each)
+
+
+def write_archive(path: Path, name: str, files: Mapping[str, bytes], mtime: int) -> None:
+    with create_file(path) as out:
+        archives.pack(out, name, files, mtime)
 
 
 def _publish(stage: Path, parent: Path, name: str, archive: bool) -> Written | None:

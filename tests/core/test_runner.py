@@ -346,7 +346,6 @@ def test_what_a_source_said_is_put_in_order_while_others_are_read(monkeypatch, m
     def early(request: Request) -> Iterator[Rows]:
         yield Rows("logs", [line(request, n) for n in (5, 1)])
         yield Rows("logs", [line(request, n) for n in (4, 0)])
-
         yield Rows("metrics", [sample(request, n) for n in (2, 0, 1)])
         yield Rows("events", [])
 
