@@ -13,7 +13,7 @@ from analyzers.dependencies.peers import Peers
 from analyzers.dependencies.signals import Signal, moment
 from analyzers.dependencies.texts import INBOUND, KINDS, OWN_POOL, Target, target
 from gather_diagnostics import Request, Tables, Window
-from gather_diagnostics.patterns import texts
+from gather_diagnostics.distinct import Distinct, matching
 from gather_diagnostics.selection import line_times, lines_by, lines_in, of_service, support, within
 from gather_diagnostics.statistics.shifts import first_burst
 
@@ -42,13 +42,13 @@ def from_logs(request: Request, tables: Tables, peers: Peers) -> Iterator[Signal
 
 def _failed(logs: pd.DataFrame, service: str, peers: Peers) -> pd.DataFrame:
     """The lines about calls that failed, with the columns kind, name and port."""
-    encoded = texts(logs["message"]).dictionary_encode()
-    kinds = _kinds(encoded.dictionary)
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    messages = Distinct(logs["message"])
+    kinds = _kinds(messages.texts)
+    codes = messages.by_row(np.arange(len(kinds)), -1)
     matched = kinds[codes] >= 0
     rows = logs[matched].assign(code=codes[matched])
     read = [int(code) for code in rows["code"].unique()[:MOST_MESSAGES]]
-    found = {code: target(encoded.dictionary[code].as_py(), peers) or Target(UNNAMED) for code in read}
+    found = {code: target(messages.texts[code].as_py(), peers) or Target(UNNAMED) for code in read}
     told = rows[rows["code"].isin(read)]
     told = told.assign(
         kind=[KINDS[kinds[c]][0] for c in told["code"]],
@@ -61,17 +61,12 @@ def _failed(logs: pd.DataFrame, service: str, peers: Peers) -> pd.DataFrame:
 def _kinds(messages: pa.Array) -> Any:
     """The position in KINDS for each message, -1 where it is about nothing of the sort."""
     found = np.full(len(messages), -1)
-    inbound = _matches(messages, INBOUND)
-    candidates = np.flatnonzero(_matches(messages, "|".join(pattern for _, _, pattern in KINDS)) & ~inbound)
+    inbound = matching(messages, INBOUND)
+    candidates = np.flatnonzero(matching(messages, "|".join(pattern for _, _, pattern in KINDS)) & ~inbound)
     some = pc.replace_substring_regex(messages.take(pa.array(candidates)), pattern=OWN_POOL, replacement="")
     for number in reversed(range(len(KINDS))):
-        found[candidates[_matches(some, KINDS[number][2])]] = number
+        found[candidates[matching(some, KINDS[number][2])]] = number
     return found
-
-
-def _matches(messages: pa.Array, pattern: str) -> Any:
-    flags = pc.fill_null(pc.match_substring_regex(messages, pattern=pattern), False)
-    return np.asarray(flags.to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _signal(request: Request, name: str, kind: str, rows: pd.DataFrame) -> Signal | None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from gather_diagnostics.distinct import Distinct, matching
 from gather_diagnostics.model import KnownError
-from gather_diagnostics.patterns import texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,24 +28,23 @@ def matches(messages: pd.Series[str], entries: Sequence[KnownError]) -> Iterator
     Few lines match anything, so all are held against alternations of many entries, and those that pass, once each,
     against the single ones. A message that a special entry matches is not counted for the general ones it names.
     """
-    column = texts(messages)
-    passed = np.flatnonzero(_any(column, entries))
+    column = Distinct(messages)
+    passed = np.flatnonzero(_any(column.texts, entries))
     if not len(passed):
         return
-    encoded = column.take(pa.array(passed)).dictionary_encode()
-    found = {e.id: _flags(encoded.dictionary, _pattern(e)) for e in entries}
-    codes = encoded.indices.to_numpy(zero_copy_only=False)
-    index = messages.index[passed]
-    counted = _most_special(found, entries)
+    few = column.texts.take(pa.array(passed))
+    counted = _most_special({e.id: matching(few, _pattern(e)) for e in entries}, entries)
     for entry in entries:
         if counted[entry.id].any():
-            yield entry, index[counted[entry.id][codes]]
+            flags = np.zeros(len(column.texts), dtype=bool)
+            flags[passed] = counted[entry.id]
+            yield entry, messages.index[column.by_row(flags, False)]
 
 
-def _any(column: pa.Array, entries: Sequence[KnownError]) -> Flags:
-    flags = np.zeros(len(column), dtype=bool)
+def _any(texts: pa.Array, entries: Sequence[KnownError]) -> Flags:
+    flags = np.zeros(len(texts), dtype=bool)
     for start in range(0, len(entries), TOGETHER):
-        flags |= _flags(column, "|".join(_pattern(e) for e in entries[start : start + TOGETHER]))
+        flags |= matching(texts, "|".join(_pattern(e) for e in entries[start : start + TOGETHER]))
     return flags
 
 
@@ -61,8 +59,3 @@ def _most_special(found: dict[str, Flags], entries: Sequence[KnownError]) -> dic
 
 def _pattern(entry: KnownError) -> str:
     return "|".join(f"(?:{pattern})" for pattern in entry.patterns)
-
-
-def _flags(column: pa.Array, pattern: str) -> Flags:
-    matched = pc.match_substring_regex(column, pattern=pattern)
-    return np.asarray(pc.fill_null(matched, False).to_numpy(zero_copy_only=False), dtype=bool)

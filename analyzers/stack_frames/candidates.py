@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from analyzers.stack_frames.model import Trace
 from analyzers.stack_frames.parsing import LONGEST, parse
 from gather_diagnostics import decoded
+from gather_diagnostics.distinct import Distinct
 from gather_diagnostics.patterns import texts
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ class Found:
 
 def find(logs: pd.DataFrame) -> Found:
     """Distinct but for ids, addresses and amounts; a row without a readable trace is left out."""
-    in_message = _matches(logs["message"], _IN_TEXT)
-    in_labels = _matches(logs["labels"], _IN_JSON) & ~in_message
+    in_message = Distinct(logs["message"]).matching(_IN_TEXT)
+    in_labels = Distinct(logs["labels"]).matching(_IN_JSON) & ~in_message
     rows = logs[in_message | in_labels]
     messages = rows["message"].copy()
     messages[in_labels[in_message | in_labels]] = _with_labels(logs[in_labels])
@@ -67,11 +68,6 @@ def find(logs: pd.DataFrame) -> Found:
     numbered = rows.assign(trace=number[codes])
     unread = int((~np.isin(codes, order)).sum())
     return Found(tuple(traces), numbered[numbered["trace"] >= 0], unread)
-
-
-def _matches(column: pd.Series[str], pattern: str) -> Any:
-    matched = pc.match_substring_regex(texts(column), pattern=pattern)
-    return pc.fill_null(matched, False).to_numpy(zero_copy_only=False)
 
 
 def _keys(messages: pd.Series[str]) -> tuple[Any, Any]:
