@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.patterns.masking import LISTS, MASK
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 SHARED = 3
 """Words that a family has in common at least; with fewer, likeness is no evidence. On loghub's samples of eight systems
@@ -64,10 +66,10 @@ def merge(masked: pa.StringArray) -> pa.StringArray:
 def _opened(templates: Sequence[str]) -> dict[str, str]:
     """Those of the distinct templates that hold values not yet masked, and each with them masked."""
     split = [_WORDS.findall(template) for template in templates]
-    if len(templates) < 2 or sum(map(len, split)) > MOST_WORDS:
+    if len(templates) < 2 or not 0 < sum(map(len, split)) <= MOST_WORDS:
         return {}
     words = _words(split)
-    values = words[_values(words)]
+    values = _values(words)
     changed = values["template"].unique().tolist()
     for template, place in zip(values["template"], values["place"], strict=True):
         split[template][place] = MASK
@@ -81,16 +83,26 @@ def _words(split: Sequence[Sequence[str]]) -> pd.DataFrame:
     import pandas as pd
 
     sizes = np.array([len(words) for words in split], dtype=np.int64)
+    starts = np.cumsum(sizes) - sizes
     codes, distinct = pd.factorize(np.array([word for words in split for word in words], dtype=object))
-    looks = pd.DataFrame([_looks(word) for word in distinct], columns=["free", "plain", "name", "known"], dtype=bool)
-    words = looks.iloc[codes].reset_index(drop=True)
-    words["word"] = codes
-    words["template"] = np.repeat(np.arange(len(sizes)), sizes)
-    words["place"] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    free, plain, name, known = np.array([_looks(word) for word in distinct], dtype=bool).reshape(-1, 4)[codes].T
+    template = np.repeat(np.arange(len(sizes)), sizes)
     # The first word says what a message is about (Drain's assumption as well); what '=' assigns to is a key.
-    words["first"] = words["free"] & (words.groupby("template")["free"].cumsum() == 1)
-    words["free"] &= ~pd.Series(distinct == "=")[codes].shift(-1, fill_value=False).to_numpy()
-    return words
+    so_far = np.cumsum(free)
+    first = free & (so_far - np.repeat(np.append(0, so_far)[starts], sizes) == 1)
+    is_key = np.append(np.asarray(distinct == "=")[codes][1:], False)
+    return pd.DataFrame(
+        {
+            "free": free & ~is_key,
+            "plain": plain,
+            "name": name,
+            "known": known,
+            "word": codes,
+            "template": template,
+            "place": np.arange(len(codes)) - np.repeat(starts, sizes),
+            "first": first,
+        }
+    )
 
 
 def _looks(word: str) -> tuple[bool, bool, bool, bool]:
@@ -99,26 +111,44 @@ def _looks(word: str) -> tuple[bool, bool, bool, bool]:
     return not _SEPARATOR.fullmatch(word), bool(plain), bool(_NAME.search(word)), word in _KNOWN
 
 
-def _values(words: pd.DataFrame) -> pd.Series[bool]:
-    """Which words are values."""
+def _values(words: pd.DataFrame) -> pd.DataFrame:
+    """The words that are values."""
+    import numpy as np
+
     constant = words["plain"] & (~words["name"] | words["first"])
-    shared = constant.groupby(words["template"]).transform("sum") - constant
-    free = words.assign(frame=_frames(words))[words["free"] & (shared >= SHARED)]
+    shared = _summed(constant.to_numpy(np.int64), words) - constant
+    asked = np.flatnonzero(words["free"] & (shared >= SHARED))
+    frames = _frames(words)[asked]
+    # Most places have one word alone, and nothing need be asked of those.
+    _, number, count = np.unique(frames, return_inverse=True, return_counts=True)
+    several = count[number] > 1
+    free = words.iloc[asked[several]].assign(frame=frames[several])
     families = free.drop_duplicates(["frame", "word"]).groupby("frame")
     family = families.agg(size=("word", "size"), first=("first", "any"), names=("name", "all"), known=("known", "any"))
     telling = ~family["first"] & (family["names"] | family["known"]) & (family["size"] > 1)
     opened = free["frame"].isin(family.index[telling | (family["size"] >= MANY)])
-    return opened.reindex(words.index, fill_value=False)
+    return free[opened]
 
 
-def _frames(words: pd.DataFrame) -> pd.Series[int]:
-    """A number for each word (uint64), equal where the templates are equal in all their other words.
+def _frames(words: pd.DataFrame) -> NDArray[np.uint64]:
+    """A number for each word, equal where the templates are equal in all their other words.
 
     A template's number is the sum of its words' hashes, so that leaving out one word is a subtraction.
     """
-    from pandas.util import hash_pandas_object
+    from pandas.util import hash_array
 
-    alike = words["word"].mask(words["name"] & ~words["first"], -1)
-    hashes = hash_pandas_object(words[["place"]].assign(word=alike), index=False)
-    places = hash_pandas_object(words["place"], index=False)
-    return hashes.groupby(words["template"]).transform("sum") - hashes + places
+    place = words["place"].to_numpy()
+    alike = words["word"].mask(words["name"] & ~words["first"], -1).to_numpy()
+    # Counted from 1: the hash of 0 is 0, and such a word's would be its place's.
+    hashes = hash_array(hash_array(alike + 2) + place.astype("uint64"))
+    frames: NDArray[np.uint64] = _summed(hashes, words) - hashes + hash_array(place)
+    return frames
+
+
+def _summed(values: NDArray[Any], words: pd.DataFrame) -> NDArray[Any]:
+    """For each word the sum over those of its template, which stand together."""
+    import numpy as np
+
+    begins = (words["place"] == 0).to_numpy()
+    sums: NDArray[Any] = np.add.reduceat(values, np.flatnonzero(begins))[np.cumsum(begins) - 1]
+    return sums
