@@ -141,10 +141,10 @@ def _columns(path: str, content: bytes) -> Iterator[Part]:
     declared = {c.name: c for c in TABLES[path.removeprefix(f"{TABLES_FOLDER}/").removesuffix(".parquet")]}
     # As dictionaries: of a text that stands in thousands of rows one copy is read.
     file = pq.ParquetFile(io.BytesIO(content), read_dictionary=[c.name for c in declared.values() if c.is_text])
-    for field in file.schema_arrow:
-        if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type):
-            cells = file.read(columns=[field.name], use_threads=False).column(0)
-            yield from _cells(declared[field.name], _values(cells))
+    names = [f.name for f in file.schema_arrow if pa.types.is_string(f.type) or pa.types.is_dictionary(f.type)]
+    cells = file.read(columns=names, use_threads=False)
+    for name in names:
+        yield from _cells(declared[name], _values(cells.column(name)))
     notes = [part.decode("utf-8", "replace") for pair in (file.schema_arrow.metadata or {}).items() for part in pair]
     yield pa.array(notes, pa.string()), "composed"
 
