@@ -12,8 +12,8 @@ from gather_diagnostics.progress import Step
 if TYPE_CHECKING:
     import pyarrow as pa
 
-LOG_BYTES = 16_000_000
-"""Log lines that one source may have in memory, in bytes of Arrow: some 40,000 usual ones, more than a person reads.
+LOG_BYTES = 12_000_000
+"""Log lines that one source may have in memory, in bytes of Arrow: some 30,000 usual ones, more than a person reads.
 A run with two sources and two million lines then stays below 500 MB with everything (benchmarks/sources.py)."""
 
 _LOST: frozenset[str] = frozenset({"unreachable", "denied", "timeout", "not_found", "failed", "invalid", "throttled"})
