@@ -34,6 +34,9 @@ BROKEN = (
 
 _SMALL = 4_000_000
 """Bytes of text up to which a batch's columns are searched as one."""
+_FEW = 1_000
+"""Bytes of text that Python has looked through sooner than an expression is compiled for RE2, or that others are told
+to be the same."""
 
 _STREAM = ("source", "service", "instance")
 """Columns of `logs` that tell one stream of records from another."""
@@ -112,12 +115,13 @@ class Redactor:
         Texts that came out of here show none: `composed` as of that method, all others as of `text` and `batch`.
         """
         redact = {"text": self._settled, "json": self._json, "composed": self._settled_by_looks}[how]
-        texts = self._unseen(texts.drop_null().unique(), how)
-        if not len(texts):
-            return {}
+        texts = texts.drop_null().unique()
+        if texts.nbytes > _FEW:
+            prefilters = (*rules.prefilters(self._by_looks), *self._custom.values()) if how == "composed" else ()
+            texts = self._unseen(texts, how)
+            texts = texts.filter(self._match(texts, prefilters)) if len(texts) else texts
         found: Tally = Counter()
-        prefilters = (*rules.prefilters(self._by_looks), *self._custom.values()) if how == "composed" else ()
-        for value in texts.filter(self._match(texts, prefilters)).to_pylist():
+        for value in texts.to_pylist():
             clean, tally = self._closed(value, redact)
             if clean != value:
                 found.update(tally or {UNREADABLE: 1})
