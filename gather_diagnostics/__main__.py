@@ -12,6 +12,8 @@ from typing import NoReturn
 # New objects between two collections of garbage, said before more is imported: with Python's 700 they take a tenth of
 # the time it takes to load the modules, of which none is ever garbage.
 gc.set_threshold(100_000)
+# Pydantic would look through all that is installed for plug-ins of its own.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 from gather_diagnostics.cli import main  # noqa: E402
 

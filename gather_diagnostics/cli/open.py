@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import webbrowser
 from pathlib import Path
 
 import click
@@ -62,6 +61,8 @@ def _content(path: Path) -> bytes:
 
 
 def _opened(path: Path) -> bool:
+    import webbrowser
+
     try:
         return webbrowser.open(path.as_uri())
     except webbrowser.Error:
