@@ -68,9 +68,11 @@ def placed_samples(metrics: pd.DataFrame, service: str, tables: Mapping[str, pd.
     rows = rows[rows["callee"].isna() | (rows["callee"] == service)]
     rows = _with(rows, _of_labels(rows["labels"], every=True))
     rows = _with(rows, _of_instances(rows["instance"], tables))
-    names = dict.fromkeys([*COLUMNS, *KNOWN.values(), *(c for c in rows.columns if c.startswith("label "))])
+    labels = {c: c.removeprefix("label ") for c in rows.columns if c.startswith("label ")}
+    # A label may be called like a column.
+    names = dict.fromkeys([*COLUMNS, *KNOWN.values(), *(c for c, bare in labels.items() if bare not in rows)])
     told = tuple(n for n in names if n in rows and rows[n].nunique() >= 2)
-    bare = {n: n.removeprefix("label ") for n in told}
+    bare = {n: labels.get(n, n) for n in told}
     return Placed(rows.rename(columns=bare), tuple(bare.values()))
 
 

@@ -228,3 +228,11 @@ def test_usual_lines_of_every_instance_are_no_rise_of_one(request_, onset) -> No
     details = findings(request_, logs=rows)["log_errors:slice"].details
     assert details["dimension"] is None
     assert details["affected"]["instance"]["count"] == 0
+
+
+@pytest.mark.parametrize("label", ["value", "time", "metric", "stat", "unit", "source", "service"])
+def test_a_label_that_is_called_like_a_column_takes_nobodys_place(request_, onset, label) -> None:
+    rows = whole(request_, onset, 0.07)
+    for n, pod in enumerate(PODS):
+        rows += ratios(request_, onset, {"instance": {pod: 0.2 if n < 2 else None}}, labels={label: str(n % 2)})
+    assert findings(request_, metrics=rows)["error_rate:slice"].details["dimension"] == "instance"
