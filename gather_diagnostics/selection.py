@@ -101,7 +101,7 @@ def samples_of(metrics: pd.DataFrame, names: Iterable[str], stat: str = "") -> p
     """Rows of the metrics of these names, of one `stat` or of all, without `ref`, which holds most of the bytes."""
     names = list(names)
     chosen = metrics["metric"] == names[0] if len(names) == 1 else metrics["metric"].isin(names)
-    return _light(metrics[chosen & (metrics["stat"] == stat) if stat else chosen])
+    return _light(metrics)[chosen & (metrics["stat"] == stat) if stat else chosen]
 
 
 def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataFrame:
@@ -110,7 +110,7 @@ def service_metric(metrics: pd.DataFrame, metric: str, service: str) -> pd.DataF
     chosen = metrics["metric"] == metric
     for column in ("instance", "version", "caller", "callee"):
         chosen &= metrics[column].isna()
-    return of_service(_light(metrics[chosen]), service)
+    return of_service(_light(metrics)[chosen], service)
 
 
 class Served:
@@ -136,19 +136,17 @@ class Served:
     @functools.cached_property
     def _whole(self) -> pd.DataFrame:
         empty = [self._metrics[c].isna() for c in ("instance", "version", "caller", "callee", "endpoint")]
-        return of_service(_light(self._metrics[functools.reduce(operator.and_, empty)]), self._service)
+        return of_service(_light(self._metrics)[functools.reduce(operator.and_, empty)], self._service)
 
     @functools.cached_property
     def _replicas(self) -> pd.DataFrame:
-        rows = of_service(_light(self._metrics[self._metrics["instance"].notna()]), self._service)
+        rows = of_service(_light(self._metrics)[self._metrics["instance"].notna()], self._service)
         return rows[rows["callee"].isna() | (rows["callee"] == self._service)]
 
 
-def _light(chosen: pd.DataFrame) -> pd.DataFrame:
-    """The rows, which nobody else has, without `ref`."""
-    if "ref" in chosen:
-        del chosen["ref"]
-    return chosen
+def _light(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Without `ref`, which is long and copied with every row that is picked."""
+    return metrics[[name for name in metrics if name != "ref"]] if "ref" in metrics else metrics
 
 
 def since_onset(request: Request, findings: Mapping[str, Sequence[Finding]]) -> Window:
