@@ -77,8 +77,8 @@ def _of_measure(
         rows = rows[rows["stat"].isin(measure.stats)]
     rows = rows[rows["unit"].isin(list(_SHARES)) == (measure.kind == "share")] if measure.kind != "left" else rows
     limits = metrics[metrics["plain"].isin([plain(n) for n in measure.limits])]
-    for key, its in rows.groupby(_SERIES, dropna=False, sort=True)[["at", "value"]]:
-        series = dict(zip(_SERIES, key, strict=True))
+    at, values, numbers = rows["at"].to_numpy(), rows["value"].to_numpy(float), rows.index.to_numpy()
+    for series, its in _by_series(rows):
         limit = _limit(measure, series, limits, declared)
         if measure.kind == "used" and not limit:
             continue
@@ -89,13 +89,22 @@ def _of_measure(
             str(series["unit"]),
             _text(series["callee"]),
             _text(series["instance"]),
-            its["at"].to_numpy(),
-            _shares(measure.kind, str(series["unit"]), its["value"].to_numpy(float), limit),
+            at[its],
+            _shares(measure.kind, str(series["unit"]), values[its], limit),
             limit,
-            its.index.to_numpy(),
+            numbers[its],
             measure.floor,
-            float(its["value"].max()),
+            float(values[its].max()),
         )
+
+
+def _by_series(rows: pd.DataFrame) -> Iterator[tuple[dict[str, Any], NDArray[np.intp]]]:
+    """What tells each series apart, and the positions of its samples in their order."""
+    code = rows.groupby(_SERIES, dropna=False, sort=True).ngroup().to_numpy()
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    told = rows[_SERIES].iloc[order[starts]].to_dict("records")
+    yield from zip(told, np.split(order, starts)[1:], strict=True)
 
 
 def _shares(kind: Kind, unit: str, values: NDArray[np.float64], limit: float | None) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from analyzers.workload_health.troubles import TROUBLES
@@ -12,6 +13,8 @@ from gather_diagnostics.tables import decoded
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+    from numpy.typing import NDArray
 
 STARTING = pd.Timedelta(minutes=3)
 """Probes of a new pod may fail for so long before anybody wonders."""
@@ -83,21 +86,20 @@ def _of_pod(events: pd.DataFrame) -> pd.Series[bool]:
     return events["object"].fillna("").str.startswith("Pod/")
 
 
-def _classified(events: pd.DataFrame) -> pd.Series[int]:
-    """Index of the first trouble that each event tells of, -1 for none."""
-    kinds = pd.Series(-1, index=events.index)
+def _classified(events: pd.DataFrame) -> NDArray[np.int64]:
+    """Index in TROUBLES of the first trouble that each event tells of, -1 for none."""
+    kinds = np.full(len(events), -1)
     text = events["object"].fillna("").astype("str") + " " + events["message"].fillna("").astype("str")
-    of_pod = _of_pod(events)
+    of_pod = _of_pod(events).to_numpy()
     # A handful of reasons stand in thousands of events.
     codes, reasons = pd.factorize(events["reason"], use_na_sentinel=False)
     for number, trouble in enumerate(TROUBLES):
-        its = pd.Series(reasons.isin(trouble.reasons)[codes], index=events.index)
-        vague = pd.Series(reasons.isin(trouble.vague)[codes], index=events.index)
-        if vague.any():
-            its |= vague & text.where(vague, "").str.contains(trouble.said)
+        its = reasons.isin(trouble.reasons)[codes]
+        if (vague := reasons.isin(trouble.vague)[codes]).any():
+            its[vague] |= text[vague].str.contains(trouble.said).to_numpy()
         if trouble.subject == "node":
             its &= ~of_pod
-        kinds = kinds.mask((kinds < 0) & its, number)
+        kinds[(kinds < 0) & its] = number
     return kinds
 
 
