@@ -64,6 +64,7 @@ def collect(
     interrupted = _wait(readings, done, request.source_seconds)
     for reading in readings:
         reading.stop(interrupted)
+    memory.spend()
     wanted = frozenset(asked_for)
     coverage = tuple(r.coverage(asked=r.name in wanted) for r in readings)
     for covered, reading in zip(coverage, readings, strict=True):
@@ -96,8 +97,6 @@ def _drain(waiting: int, done: queue.SimpleQueue[Reading], end: float) -> None:
         except queue.Empty:
             continue
         waiting -= 1
-        if waiting <= 1:
-            memory.spend()
         reading.told = True
         reading.progress.step(reading.name, reading.shelf.step(reading.coverage(asked=False).status))
 

@@ -1,5 +1,5 @@
-"""How glibc's allocator (mallopt(3)) holds memory: little while sources are read, freely once all but one are. Other C
-libraries' are left alone. What is calculated is the same without."""
+"""How glibc's allocator (mallopt(3)) holds memory: little while sources are read, freely after. Other C libraries' are
+left alone. What is calculated is the same without."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def save() -> None:
 
 
 def spend() -> None:
-    """When all sources but one are read. Most of it is free then, and what a finding took is needed by the next one: a
-    sixth of the time after the last source was the kernel's, which cleared the same pages again and again."""
+    """With the sources read most of it is free, and what a finding took is needed by the next one: a sixth of the time
+    that is left was the kernel's, which cleared the same pages again and again."""
     _mallopt(_M_MMAP_THRESHOLD, _LARGEST_MAPPED)
     _mallopt(_M_TOP_PAD, _LARGEST_MAPPED)
     _mallopt(_M_TRIM_THRESHOLD, _NEVER)
