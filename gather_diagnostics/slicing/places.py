@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gather_diagnostics.selection import of_service
+from gather_diagnostics.tables import TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,8 @@ NOT_PLACES = frozenset(
     " result outcome error_type exception".split()
 )
 """Labels that say what came of a request or how it was measured, not where."""
+_TAKEN = NOT_PLACES.union(column.name for column in TABLES["metrics"])
+"""A label that is called like a column can't become one."""
 MOST_LABELS = 20_000
 """Different label texts of log lines that are read; they may hold ids."""
 
@@ -68,11 +71,9 @@ def placed_samples(metrics: pd.DataFrame, service: str, tables: Mapping[str, pd.
     rows = rows[rows["callee"].isna() | (rows["callee"] == service)]
     rows = _with(rows, _of_labels(rows["labels"], every=True))
     rows = _with(rows, _of_instances(rows["instance"], tables))
-    labels = {c: c.removeprefix("label ") for c in rows.columns if c.startswith("label ")}
-    # A label may be called like a column.
-    names = dict.fromkeys([*COLUMNS, *KNOWN.values(), *(c for c, bare in labels.items() if bare not in rows)])
+    names = dict.fromkeys([*COLUMNS, *KNOWN.values(), *(c for c in rows.columns if c.startswith("label "))])
     told = tuple(n for n in names if n in rows and rows[n].nunique() >= 2)
-    bare = {n: labels.get(n, n) for n in told}
+    bare = {n: n.removeprefix("label ") for n in told}
     return Placed(rows.rename(columns=bare), tuple(bare.values()))
 
 
@@ -101,7 +102,7 @@ def _of_labels(column: pd.Series[str], every: bool) -> dict[str, Any]:
     found: dict[str, dict[str, str]] = {}
     for text in texts.unique()[:MOST_LABELS]:
         for key, value in _items(text):
-            name = KNOWN.get(key) or (f"label {key}" if every and key not in (*NOT_PLACES, *COLUMNS) else "")
+            name = KNOWN.get(key) or (f"label {key}" if every and key not in _TAKEN else "")
             if name and isinstance(value, str | int):
                 found.setdefault(name, {}).setdefault(text, str(value))
     return {name: column.map(values) for name, values in sorted(found.items())}
