@@ -105,6 +105,13 @@ def test_many_names_do_not_make_two_states_a_value() -> None:
     assert set(found(*lines)) == {f"pool {MASK} changed its state to {state}" for state in ("UP", "DOWN")}
 
 
+def test_what_differs_in_two_places_is_no_family() -> None:
+    masked = pa.array(
+        ["down x/y <*> <*> }", "root x/y root a a", "root x/y a a state", "state = <*> root", "root", "a"]
+    )
+    assert merge(masked) == masked
+
+
 def test_too_few_words_in_common_are_no_evidence() -> None:
     assert len(set(found(*(f"{name} started" for name in NAMES)))) == len(NAMES)
 
