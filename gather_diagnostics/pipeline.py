@@ -113,7 +113,7 @@ def _prepare() -> None:
     """What can be done while sources are waited for, so that less is left to do after the last of them."""
     import pyarrow as pa
 
-    # Arrow's own allocator keeps what it freed: with many log lines it peaks 40 to 50 MB above the system's.
+    # For a caller that may have loaded Arrow already; the console says it before (__main__).
     pa.set_memory_pool(pa.system_memory_pool())
     from gather_diagnostics import document, response
     from gather_diagnostics.bundle.parquet import to_parquet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -229,6 +230,15 @@ def test_half_a_million_lines_stay_in_bounds() -> None:
     peak, imports = (int(figures[name].split()[0]) for name in ("peak", "imports"))
     assert peak - imports < 250, told
     assert "exit code 0" in figures["rows of logs"]
+
+
+@pytest.mark.slow
+def test_the_command_line_has_one_allocator_for_arrow_and_all_else() -> None:
+    script = "import gather_diagnostics.__main__, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    environment = {k: v for k, v in os.environ.items() if k != "ARROW_DEFAULT_MEMORY_POOL"}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment, timeout=60)
+    assert done.stdout == "system\n"
 
 
 @pytest.mark.slow
