@@ -38,6 +38,9 @@ _FEW = 1_000
 """Bytes of text that Python has looked through sooner than an expression is compiled for RE2, or that others are told
 to be the same."""
 
+_REMEMBERED = 10_000
+"""Composed texts whose redaction is remembered."""
+
 _STREAM = ("source", "service", "instance")
 """Columns of `logs` that tell one stream of records from another."""
 
@@ -90,6 +93,8 @@ class Redactor:
         self._seen: dict[How, list[pa.Array]] = {}
         self._looking = threading.RLock()
         self._lock = threading.Lock()
+        # Findings are gone over again when there is a response to them, and their details have the same keys.
+        self._composed = functools.lru_cache(_REMEMBERED)(self._closed_by_looks)
 
     def __reduce__(self) -> str:
         raise TypeError("a Redactor can't be pickled: its key stays in this process")
@@ -105,7 +110,7 @@ class Redactor:
 
         Keys are not asked: in 'password: 3 lines a minute' the key is one text's and the value another's.
         """
-        clean, tally = self._closed(value, self._settled_by_looks)
+        clean, tally = self._composed(value)
         self._count(place, tally)
         return clean
 
@@ -298,6 +303,9 @@ class Redactor:
             return redact(value, tally), tally
         except BROKEN:
             return self._placeholder(value, UNREADABLE), Counter({UNREADABLE: 1})
+
+    def _closed_by_looks(self, value: str) -> tuple[str, Tally]:
+        return self._closed(value, self._settled_by_looks)
 
     def _json(self, value: str, tally: Tally) -> str:
         return structured.redact(

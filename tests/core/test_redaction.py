@@ -315,6 +315,15 @@ def test_the_report_counts_every_occurrence() -> None:
     }
 
 
+def test_the_report_counts_every_occurrence_in_composed_texts_that_are_the_same() -> None:
+    redactor = Redactor()
+    told = {redactor.composed(f"{place} says ghp_{'a1B2' * 9}", place) for place in ("findings", "response")}
+    told |= {redactor.composed(f"findings says ghp_{'a1B2' * 9}", "findings")}
+
+    assert len(told) == 2
+    assert redactor.report == {"github-token": {"findings": 2, "response": 1}}
+
+
 def test_nulls_order_and_schema_stay() -> None:
     before = log_batch(["a", f"password={HIDDEN}", "b"])
 
