@@ -17,11 +17,11 @@ def of_metric(served: Served, metric: str, stat: str = "") -> Any:
     """Means by minute (Series; its index epoch seconds), in the metric's unit. Where only replicas are measured, their
     mean, of request rates their sum. Empty where there is nothing."""
     whole = served.of(metric, stat)
-    minute = (seconds(whole["time"]) // 60 * 60).astype(float)
+    # Grouped as one column: a frame is asked for a column of that name first, for which pandas spells the array out.
+    value, minute = whole["value"], (seconds(whole["time"]) // 60 * 60).astype(float)
     if metric == "request_rate":
-        replicas = whole.groupby([minute, whole["instance"].fillna("")])["value"].mean()
-        return replicas.groupby(level=0).sum()
-    return whole.groupby(minute)["value"].mean()
+        return value.groupby([minute, whole["instance"].fillna("")]).mean().groupby(level=0).sum()
+    return value.groupby(minute).mean()
 
 
 def of_lines(errors: pd.DataFrame, request: Request) -> Any:

@@ -37,14 +37,15 @@ def sightings(request: Request, tables: Tables) -> pd.DataFrame:
     What a rollout does to pods that start or stop is left out, and what came after the incident.
     """
     until = request.asked if live(request) else request.incident.end
-    parts = [_empty()]
+    parts = []
     if "events" in tables:
         parts.append(_of_events(tables["events"], request.asked, until))
     if "workloads" in tables and live(request):
         parts.append(_of_workloads(tables["workloads"]))
     if "changes" in tables:
         parts.append(_of_changes(tables["changes"], until))
-    return pd.concat([p for p in parts if len(p)] or parts, ignore_index=True)
+    found = [part for part in parts if len(part)]
+    return pd.concat(found, ignore_index=True) if found else _empty()
 
 
 def _empty() -> pd.DataFrame:
@@ -92,10 +93,11 @@ def _classified(events: pd.DataFrame) -> NDArray[np.int64]:
     text = events["object"].fillna("").astype("str") + " " + events["message"].fillna("").astype("str")
     of_pod = _of_pod(events).to_numpy()
     # A handful of reasons stand in thousands of events.
-    codes, reasons = pd.factorize(events["reason"], use_na_sentinel=False)
+    codes, distinct = pd.factorize(events["reason"], use_na_sentinel=False)
+    reasons = distinct.tolist()
     for number, trouble in enumerate(TROUBLES):
-        its = reasons.isin(trouble.reasons)[codes]
-        if (vague := reasons.isin(trouble.vague)[codes]).any():
+        its = np.array([reason in trouble.reasons for reason in reasons], bool)[codes]
+        if (vague := np.array([reason in trouble.vague for reason in reasons], bool)[codes]).any():
             its[vague] |= text[vague].str.contains(trouble.said).to_numpy()
         if trouble.subject == "node":
             its &= ~of_pod

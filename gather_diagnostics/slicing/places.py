@@ -61,8 +61,8 @@ class Placed:
         """Those of `rows` that are told by `name` and by as few other dimensions as there are: sums beside their own
         parts must not be counted twice."""
         its = rows[rows[name].notna()]
-        others = its[list(self.dimensions)].notna().sum(axis=1)
-        return its[others == others.min()]
+        others = sum(its[dimension].notna().to_numpy(int) for dimension in self.dimensions)
+        return its[others == others.min()] if len(its) else its
 
 
 def placed_samples(metrics: pd.DataFrame, service: str, tables: Mapping[str, pd.DataFrame]) -> Placed:

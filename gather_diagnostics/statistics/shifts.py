@@ -104,14 +104,16 @@ def first_burst(times: Floats, *, usual: float, start: float, end: float) -> Shi
 
     Bonferroni-corrected over the number of clusters looked at. None when there is no such cluster.
     """
-    from scipy.stats import poisson
+    from scipy.special import gammaincinv
 
     cluster: tuple[float, int, int] | None = None
     for size in (3, 5, 10, 20, 50):
         if len(times) < size:
             break
         spans = np.maximum(times[size - 1 :] - times[: len(times) - size + 1], 1.0)
-        rare = poisson.sf(size - 2, usual * spans) * len(spans) < RARE
+        # A Poisson variable of mean m reaches k with probability P(k, m), the regularized incomplete gamma function
+        # (NIST DLMF 8.4.10): up to which m that is rare is one value for all clusters.
+        rare = usual * spans < gammaincinv(size - 1, RARE / len(spans))
         hits = np.flatnonzero(rare & (spans <= LONGEST_CLUSTER))
         if len(hits):
             # The cluster that ends first is the one somebody watching would have noticed first.

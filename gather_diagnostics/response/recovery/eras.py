@@ -111,10 +111,10 @@ def _by_minute(rows: pd.DataFrame | None, window: Window, add: str) -> pd.Series
     its = within(rows, window) if rows is not None else None
     if its is None or its.empty:
         return pd.Series(dtype=float)
-    minute = (seconds(its["time"]) // 60 * 60).astype(float)
+    value, minute = its["value"], (seconds(its["time"]) // 60 * 60).astype(float)
     if not add:
-        return its.groupby(minute)["value"].mean()
-    return its.groupby([minute, its[add].fillna("")])["value"].mean().groupby(level=0).sum()
+        return value.groupby(minute).mean()
+    return value.groupby([minute, its[add].fillna("")]).mean().groupby(level=0).sum()
 
 
 def _joined(parts: Sequence[pd.Series[float]]) -> pd.Series[float]:
