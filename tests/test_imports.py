@@ -144,6 +144,7 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert result.stdout.split() == []
 
 
+@pytest.mark.slow
 def test_nothing_of_weight_is_loaded_after_the_sources_have_been_read(tmp_path: Path) -> None:
     """What could have been loaded while sources were waited for is waited for itself: rich alone takes 0.03 s."""
     result = subprocess.run(

@@ -96,6 +96,7 @@ def test_outside_any_repository_a_named_git_source_is_missed(run) -> None:
     assert "git" in ran.err
 
 
+@pytest.mark.slow
 def test_standard_input_is_a_log_file_too(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gather_diagnostics", "--service", "checkout", "--logs", "-", "--quiet"]
     kubectl = "".join(

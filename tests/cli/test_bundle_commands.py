@@ -115,6 +115,7 @@ def on_terminal(place: Path, *arguments: object, **environment: str) -> str:
     return shown.decode()
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_and_nothing_else_of_the_kind(tmp_path: Path) -> None:
     folder = bundled(sample.hostile(), tmp_path).folder
     shown = on_terminal(tmp_path, "show", folder)
@@ -272,7 +273,9 @@ def test_what_only_reads_is_answered(run, written: Written, sql: str) -> None:
         ("FROM evidence", "does not exist! The tables of the bundle are changes, logs, metrics"),
         ("SELECT 'x'::INT", "Could not convert"),
         ("FROM range(1000000000)", "ask for fewer rows or columns"),
-        ("SELECT list(i) FROM range(2000000000) t(i)", "takes more than 1GB of memory"),
+        pytest.param(
+            "SELECT list(i) FROM range(2000000000) t(i)", "takes more than 1GB of memory", marks=pytest.mark.slow
+        ),
         ("SELECT 'infinity'::TIMESTAMPTZ", "cast it to VARCHAR"),
         ("SELECT error('boom')", "boom"),
     ],

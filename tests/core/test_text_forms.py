@@ -145,7 +145,7 @@ def test_times_and_addresses_stay_readable_in_markdown() -> None:
 # Sizes
 
 
-@pytest.mark.parametrize("name", [*SAMPLES, "huge"])
+@pytest.mark.parametrize("name", [*SAMPLES, pytest.param("huge", marks=pytest.mark.slow)])
 def test_every_form_fits_where_it_is_pasted(documents: dict[str, dict[str, Any]], name: str) -> None:
     document = documents[name]
     for section in ("", *SECTIONS):
@@ -187,6 +187,7 @@ def test_the_first_screen_is_never_cut() -> None:
         assert told.sub("", long) == told.sub("", short)
 
 
+@pytest.mark.slow
 def test_markdown_has_the_first_screen_when_nothing_else_fits(documents: dict[str, dict[str, Any]]) -> None:
     text = to_markdown(documents["huge"])
     for words in ("**What is broken**", "**Since**", "**First suspect**", "**Not seen**"):
