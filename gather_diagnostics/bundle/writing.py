@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +54,16 @@ class Written:
     """The same as .tar.gz; None where none was wanted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A bundle of this name, as it will be on the disk."""
+
+    name: str
+    whole: Mapping[str, bytes]
+    packed: Future[bytes] | None
+    """None where no archive is wanted."""
+
+
 def write(
     evidence: Evidence,
     documents: Mapping[str, bytes],
@@ -76,18 +87,26 @@ def write(
     redactor = redactor or Redactor()
     collected = encoded(evidence, redactor) if collected is None else collected
     files = {**_made(evidence, documents), **collected}
-    whole = sealed(evidence, wanted, files)
-    check({path: content for path, content in whole.items() if path not in collected}, redactor)
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        sweep(parent)
-        for candidate in candidates(wanted):
-            whole = whole if candidate == wanted else sealed(evidence, candidate, files)
-            if written := _attempt(whole, stamp(request.asked), parent, candidate, archive):
-                return written
-    except OSError as error:
-        cure = CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
-        raise BundleError(f"the bundle can't be written to {parent}: {cure}") from error
+    with ThreadPoolExecutor(1, "pack") as aside:
+
+        def prepared(name: str) -> _Ready:
+            """Packed in memory, while it is looked through: nothing is on the disk before."""
+            whole, mtime = sealed(evidence, name, files), stamp(request.asked)
+            return _Ready(name, whole, aside.submit(_packed, name, whole, mtime) if archive else None)
+
+        ready = prepared(wanted)
+        check({path: content for path, content in ready.whole.items() if path not in collected}, redactor)
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            sweep(parent)
+            for candidate in candidates(wanted):
+                if not _is_taken(parent, candidate):
+                    ready = ready if candidate == wanted else prepared(candidate)
+                    if written := _attempt(ready, parent):
+                        return written
+        except OSError as error:
+            cure = CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
+            raise BundleError(f"the bundle can't be written to {parent}: {cure}") from error
     raise AssertionError("candidates never end")
 
 
@@ -126,19 +145,26 @@ def _collected(evidence: Evidence) -> dict[str, bytes]:
     return {**tables, **raws}
 
 
-def _attempt(whole: Mapping[str, bytes], mtime: int, parent: Path, name: str, archive: bool) -> Written | None:
-    """None where the name is taken, at once or by the time the bundle is ready."""
-    if os.path.lexists(parent / name) or os.path.lexists(parent / f"{name}.tar.gz"):
-        return None
+def _packed(name: str, files: Mapping[str, bytes], mtime: int) -> bytes:
+    out = io.BytesIO()
+    archives.pack(out, name, files, mtime)
+    return out.getvalue()
+
+
+def _is_taken(parent: Path, name: str) -> bool:
+    return os.path.lexists(parent / name) or os.path.lexists(parent / f"{name}.tar.gz")
+
+
+def _attempt(ready: _Ready, parent: Path) -> Written | None:
+    """None where the name is taken by the time the bundle is there."""
+    name = ready.name
     with staged(parent, name) as stage:
-        # Side by side: one waits for the disk, the other for the processor.
-        with ThreadPoolExecutor(1, "pack") as aside:
-            packed = aside.submit(write_archive, stage / f"{name}.tar.gz", name, whole, mtime) if archive else None
-            write_tree(stage / name, whole)
-        if packed:
-            packed.result()
+        write_tree(stage / name, ready.whole)
+        if ready.packed:
+            with create_file(stage / f"{name}.tar.gz") as out:
+                out.write(ready.packed.result())
         flush_folder(stage)
-        return _publish(stage, parent, name, archive)
+        return _publish(stage, parent, name, ready.packed is not None)
 
 
 def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
