@@ -10,6 +10,7 @@ from gather_diagnostics.selection import ERROR_LEVELS, last_times, lines_by, lin
 if TYPE_CHECKING:
     import pandas as pd
 
+COLUMNS = ["time", "until", "count", "level", "service", "message", "template"]
 MOST = 10
 SURGE = 2.0
 """Times its baseline rate from which a known pattern is shown."""
@@ -22,7 +23,7 @@ def error_patterns(evidence: Evidence) -> list[dict[str, Any]]:
     if "logs" not in evidence.tables or evidence.tables["logs"].empty:
         return []
     request = evidence.request
-    logs = of_service(evidence.tables["logs"], request.service)
+    logs = of_service(evidence.tables["logs"][COLUMNS], request.service)
     errors = logs[logs["level"].isin(ERROR_LEVELS) & logs["template"].notna()]
     now = within(errors, request.incident)
     usual = lines_by(within(errors, request.baseline), "template").to_dict()
@@ -60,7 +61,7 @@ def errors_a_minute(evidence: Evidence, window: Window) -> list[list[Any]]:
 
     from gather_diagnostics.selection import line_times, seconds
 
-    logs = of_service(evidence.tables["logs"], evidence.request.service)
+    logs = of_service(evidence.tables["logs"][COLUMNS], evidence.request.service)
     rows = within(logs[logs["level"].isin(ERROR_LEVELS)], window)
     minutes = pd.date_range(window.start, window.end, freq="1min", inclusive="left")
     counts, _ = np.histogram(line_times(rows), [*seconds(minutes), window.end.timestamp()])
