@@ -54,16 +54,6 @@ class Written:
     """The same as .tar.gz; None where none was wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A bundle of this name, as it will be on the disk."""
-
-    name: str
-    whole: Mapping[str, bytes]
-    packed: Future[bytes] | None
-    """None where no archive is wanted."""
-
-
 def write(
     evidence: Evidence,
     documents: Mapping[str, bytes],
@@ -88,25 +78,19 @@ def write(
     collected = encoded(evidence, redactor) if collected is None else collected
     files = {**_made(evidence, documents), **collected}
     with ThreadPoolExecutor(1, "pack") as aside:
-
-        def prepared(name: str) -> _Ready:
-            """Packed in memory, while it is looked through: nothing is on the disk before."""
-            whole, mtime = sealed(evidence, name, files), stamp(request.asked)
-            return _Ready(name, whole, aside.submit(_packed, name, whole, mtime) if archive else None)
-
-        ready = prepared(wanted)
-        check({path: content for path, content in ready.whole.items() if path not in collected}, redactor)
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            sweep(parent)
-            for candidate in candidates(wanted):
-                if not _is_taken(parent, candidate):
-                    ready = ready if candidate == wanted else prepared(candidate)
-                    if written := _attempt(ready, parent):
-                        return written
-        except OSError as error:
-            cure = CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
-            raise BundleError(f"the bundle can't be written to {parent}: {cure}") from error
+        for candidate in candidates(wanted):
+            if _is_taken(parent, candidate):
+                continue
+            whole = sealed(evidence, candidate, files)
+            # In memory, while it is looked through: nothing is on the disk before.
+            packed = aside.submit(_packed, candidate, whole, stamp(request.asked)) if archive else None
+            check({path: content for path, content in whole.items() if path not in collected}, redactor)
+            try:
+                if written := _attempt(whole, packed, parent, candidate):
+                    return written
+            except OSError as error:
+                cure = CURES.get(error.errno or 0, f"{error.strerror or error}; choose another output folder")
+                raise BundleError(f"the bundle can't be written to {parent}: {cure}") from error
     raise AssertionError("candidates never end")
 
 
@@ -155,16 +139,17 @@ def _is_taken(parent: Path, name: str) -> bool:
     return os.path.lexists(parent / name) or os.path.lexists(parent / f"{name}.tar.gz")
 
 
-def _attempt(ready: _Ready, parent: Path) -> Written | None:
+def _attempt(whole: Mapping[str, bytes], packed: Future[bytes] | None, parent: Path, name: str) -> Written | None:
     """None where the name is taken by the time the bundle is there."""
-    name = ready.name
+    parent.mkdir(parents=True, exist_ok=True)
+    sweep(parent)
     with staged(parent, name) as stage:
-        write_tree(stage / name, ready.whole)
-        if ready.packed:
+        write_tree(stage / name, whole)
+        if packed:
             with create_file(stage / f"{name}.tar.gz") as out:
-                out.write(ready.packed.result())
+                out.write(packed.result())
         flush_folder(stage)
-        return _publish(stage, parent, name, ready.packed is not None)
+        return _publish(stage, parent, name, packed is not None)
 
 
 def write_tree(folder: Path, files: Mapping[str, bytes]) -> None:
