@@ -43,6 +43,15 @@ def seconds(times: Any) -> Any:
     return pd.DatetimeIndex(times).as_unit("us").asi8 / 1e6
 
 
+def by_minute(samples: pd.DataFrame, add: str = "") -> pd.Series[float]:
+    """Means by minute (index: epoch seconds). `add`: the column by whose values the means are taken and added up."""
+    # Grouped as one column: a frame is asked for a column of that name first, for which pandas spells the array out.
+    value, minute = samples["value"], (seconds(samples["time"]) // 60 * 60).astype(float)
+    if not add:
+        return value.groupby(minute).mean()
+    return value.groupby([minute, samples[add].fillna("")]).mean().groupby(level=0).sum()
+
+
 def of_service(frame: pd.DataFrame, service: str) -> pd.DataFrame:
     """Rows of the service, and those that do not say whose they are."""
     own = frame["service"].isna() | (frame["service"] == service)

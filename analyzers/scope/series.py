@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gather_diagnostics import Request, Window
-from gather_diagnostics.selection import Served, line_times, seconds
+from gather_diagnostics.selection import Served, by_minute, line_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 def of_metric(served: Served, metric: str, stat: str = "") -> Any:
     """Means by minute (Series; its index epoch seconds), in the metric's unit. Where only replicas are measured, their
     mean, of request rates their sum. Empty where there is nothing."""
-    whole = served.of(metric, stat)
-    # Grouped as one column: a frame is asked for a column of that name first, for which pandas spells the array out.
-    value, minute = whole["value"], (seconds(whole["time"]) // 60 * 60).astype(float)
-    if metric == "request_rate":
-        return value.groupby([minute, whole["instance"].fillna("")]).mean().groupby(level=0).sum()
-    return value.groupby(minute).mean()
+    return by_minute(served.of(metric, stat), "instance" if metric == "request_rate" else "")
 
 
 def of_lines(errors: pd.DataFrame, request: Request) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gather_diagnostics.document.clock import when
 from gather_diagnostics.model import Evidence, Window
-from gather_diagnostics.selection import seconds, within
+from gather_diagnostics.selection import by_minute, seconds, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,10 +111,7 @@ def _by_minute(rows: pd.DataFrame | None, window: Window, add: str) -> pd.Series
     its = within(rows, window) if rows is not None else None
     if its is None or its.empty:
         return pd.Series(dtype=float)
-    value, minute = its["value"], (seconds(its["time"]) // 60 * 60).astype(float)
-    if not add:
-        return value.groupby(minute).mean()
-    return value.groupby([minute, its[add].fillna("")]).mean().groupby(level=0).sum()
+    return by_minute(its, add)
 
 
 def _joined(parts: Sequence[pd.Series[float]]) -> pd.Series[float]:
